@@ -1,6 +1,26 @@
-"""Simulation snapshots and galaxy catalogues into machine-learning-ready data, and estimators of galaxy-cluster mass."""
+"""Simulation snapshots and galaxy catalogues into machine-learning-ready data, and estimators of galaxy-cluster mass.
+
+Public names load their module when first used, so that importing the package costs nothing it does not need.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+
+# public name -> module that holds it
+_PUBLIC: dict[str, str] = {}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""One file per command: parse, call, print."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""From particles and catalogues to model input."""

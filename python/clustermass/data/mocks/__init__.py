@@ -1,1 +1,1 @@
-"""TODO."""
+"""Generated data for demonstration and training."""
