@@ -21,7 +21,7 @@ def _plain(value: Any, name: str, unit: str | None) -> NDArray[Any]:
         value = units.strip_unit(value, unit, name)
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
-            raise BadInputError(f"`{name}` must have no masked entries, got {int(np.ma.count_masked(value))}")
+            raise BadInputError(f"`{name}` must have no masked entries, got {int(np.ma.getmaskarray(value).sum())}")
         value = value.data
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.float16:

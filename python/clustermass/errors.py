@@ -12,7 +12,7 @@ class DomainError(ClusterMassError, ValueError):
 
 
 class BadInputError(ClusterMassError, ValueError):
-    """An array holds values that mean nothing here (NaN, infinity, a negative length); names the array and the first."""
+    """An array holds values that mean nothing here (NaN, infinity, a negative length); names the first."""
 
 
 class ArrayError(ClusterMassError, ValueError):

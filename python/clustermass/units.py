@@ -38,6 +38,7 @@ def strip_unit(value: Any, unit: str, name: str) -> Any:
     Parameters
     ----------
     value : array_like or astropy Quantity
+        What to convert.
     unit : str
         Target unit as astropy spells it, e.g. ``"Mpc"``; ``""`` for dimensionless.
     name : str
