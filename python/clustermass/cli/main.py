@@ -1,0 +1,126 @@
+"""The `clustermass` command: finds the sub-command, runs it, turns errors into one line and an exit code.
+
+Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Protocol, TextIO, cast
+
+from .. import __version__
+from ..errors import (
+    BackendUnavailableError,
+    ClusterMassError,
+    ClusterMassWarning,
+    DomainError,
+    DTypeError,
+    MissingDependencyError,
+    UnitError,
+)
+
+EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
+
+# command -> one line of help. The command lives in the module of the same name in this package; it has
+# `add_arguments(parser)` and `execute(args) -> exit code`, and is imported only when it is the one asked for.
+COMMANDS: dict[str, str] = {}
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    execute: Callable[[argparse.Namespace], int]
+
+
+def _load(name: str) -> Command:
+    return cast(Command, importlib.import_module(f".{name}", __package__))
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clustermass",
+        description="Simulation snapshots into maps and catalogues of galaxy clusters.",
+        epilog="`clustermass COMMAND --help` explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"clustermass {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == chosen:
+            _load(name).add_arguments(sub)
+    return parser
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, ClusterMassWarning):
+        print(f"clustermass: warning: {message}", file=file or sys.stderr)
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        (file or sys.stderr).write(text)
+
+
+def _fail(exc: BaseException, code: int) -> int:
+    message = " ".join(str(exc).split()) or type(exc).__name__
+    print(f"clustermass: error: {message}", file=sys.stderr)
+    return code
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after `clustermass`; those of the process when left out.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 2, 3 or 130. Only --help, --version and a wrong command line raise SystemExit (0, 0, 2).
+
+    Examples
+    --------
+    >>> run(["--version"])
+    Traceback (most recent call last):
+    ...
+    SystemExit: 0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    args = _parser(chosen).parse_args(words)
+    usage = (DomainError, UnitError, DTypeError, BackendUnavailableError, MissingDependencyError)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _load(args.command).execute(args)
+    except usage as exc:
+        return _fail(exc, EXIT_USAGE)
+    except ClusterMassError as exc:
+        return _fail(exc, EXIT_BAD_DATA)
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError) as exc:
+        return _fail(exc, EXIT_USAGE)
+    except BrokenPipeError:
+        # the reader of our output has gone (`... | head`): not our failure; keep the interpreter from complaining
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except OSError as exc:
+        return _fail(exc, EXIT_BAD_DATA)
+    except KeyboardInterrupt:
+        return _fail(KeyboardInterrupt("stopped"), EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(run())
