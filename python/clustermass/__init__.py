@@ -11,7 +11,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 # public name -> module that holds it
-_PUBLIC: dict[str, str] = {}
+_PUBLIC: dict[str, str] = {
+    "CHANNELS": "features.channels",
+    "Channel": "features.channels",
+    "bremsstrahlung_luminosity": "features.tracers",
+    "channel_fields": "features.channels",
+    "channel_weights": "features.channels",
+    "compton_upsilon": "features.tracers",
+    "gas_temperature": "features.tracers",
+}
 
 __all__ = ["__version__", *_PUBLIC]
 
