@@ -21,12 +21,17 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+# modules that are used by name after `import clustermass`
+_MODULES = ("datasets",)
+
+__all__ = ["__version__", *_MODULES, *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
