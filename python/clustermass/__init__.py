@@ -19,6 +19,8 @@ _PUBLIC: dict[str, str] = {
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
     "gas_temperature": "features.tracers",
+    "open_groups": "data.readers",
+    "open_snapshot": "data.readers",
 }
 
 # modules that are used by name after `import clustermass`
