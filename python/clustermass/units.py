@@ -29,6 +29,7 @@ ANGLE = "rad"
 MPC_CM = 3.0856775814913673e24  #: cm in one Mpc (IAU 2015 au, exact parsec)
 MSUN_G = 1.988409870698051e33  #: g in one solar mass (IAU 2015 GM_sun over CODATA 2018 G)
 KM_S_CM_S = 1.0e5  #: cm/s in one km/s
+SPEED_OF_LIGHT = 299_792.458  #: km/s (exact)
 ARCMIN_RAD = 2.908882086657216e-4  #: radians in one arcminute
 
 

@@ -18,7 +18,7 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` last through a power failure, where the file system can promise that."""
     if os.name == "nt":  # a folder cannot be opened there, and a rename is written through
         return
@@ -82,4 +82,4 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync_folder(final.parent)
+    sync_folder(final.parent)
