@@ -7,6 +7,7 @@ namespace py = pybind11;
 
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
+void bind_beam(py::module_& m);
 }  // namespace clustermass::bindings
 
 namespace {
@@ -35,5 +36,6 @@ void register_errors() {
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "Native kernels of clustermass. Arguments are checked for memory safety only: use clustermass.ops.";
     register_errors();
+    clustermass::bindings::bind_beam(m);
     m.def("instruction_set", [] { return clustermass::isa_name(clustermass::best_isa()); });
 }

@@ -14,10 +14,12 @@ __version__ = "0.1.0"
 _PUBLIC: dict[str, str] = {
     "CHANNELS": "features.channels",
     "Channel": "features.channels",
+    "beam_margin": "ops.beam",
     "bremsstrahlung_luminosity": "features.tracers",
     "channel_fields": "features.channels",
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
+    "convolve_beam": "ops.beam",
     "gas_temperature": "features.tracers",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",

@@ -48,6 +48,19 @@ def float_array(value: Any, name: str, shape: Shape, *, unit: str | None = None,
     return np.ascontiguousarray(array, dtype=dtype)
 
 
+def output(value: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The caller's own result array, which must fit as it is: nothing is converted or copied."""
+    if not isinstance(value, np.ndarray):
+        raise DTypeError(f"`{name}` must be an ndarray, got {type(value).__name__}")
+    if value.dtype != dtype:
+        raise DTypeError(f"`{name}` must have dtype {dtype}, got {value.dtype}")
+    if value.shape != shape:
+        raise ArrayError(f"`{name}` must have shape {shape}, got {value.shape}")
+    if not (value.flags.c_contiguous and value.flags.aligned and value.flags.writeable):
+        raise ArrayError(f"`{name}` must be writable memory in C order")
+    return value
+
+
 def common_dtype(*arrays: NDArray[Any]) -> np.dtype[Any]:
     """float32 if every array is float32, else float64: all arrays of one native call share a type."""
     return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)
