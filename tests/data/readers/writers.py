@@ -161,3 +161,59 @@ def write_set(folder, made, n_files, stem="snap_007"):
     header = {"NumFilesPerSnapshot": n_files, "NumPart_Total": np.array(made.counts, np.uint32)}
     return [write_gadget_hdf5(folder / f"{stem}.{i}.hdf5", made.part(i, n_files), header=header)
             for i in range(n_files)]  # fmt: skip
+
+
+BLOCKS = {
+    "POS": "positions", "VEL": "velocities", "ID": "ids", "MASS": "masses", "U": "internal_energy", "RHO": "density",
+    "NE": "electron_abundance", "NH": "nh", "HSML": "smoothing_length", "SFR": "star_formation_rate",
+    "AGE": "formation_scale_factor", "Z": "metallicity",
+}  # fmt: skip
+
+
+def binary_header(made, order="<", **changes):
+    """The 256 bytes of Gadget-2; `changes` are entries of the dictionary below."""
+    head = {
+        "npart": made.counts, "mass": [m * made.h / 1e10 for m in made.mass_table], "time": made.a, "redshift": made.z,
+        "flag_sfr": 1, "flag_feedback": 0, "total": made.counts, "flag_cooling": 1, "num_files": 1,
+        "box": made.box * made.h * 1e3, "omega0": made.omega_m, "omega_lambda": 1 - made.omega_m, "h": made.h,
+        "flag_age": 1, "flag_metals": 1, "high": (0,) * 6, "flag_entropy": 0,
+    } | changes  # fmt: skip
+    raw = b"".join(
+        np.array(head[key]).astype(order + kind).tobytes()
+        for key, kind in (("npart", "u4"), ("mass", "f8"), ("time", "f8"), ("redshift", "f8"), ("flag_sfr", "i4"),
+                          ("flag_feedback", "i4"), ("total", "u4"), ("flag_cooling", "i4"), ("num_files", "i4"),
+                          ("box", "f8"), ("omega0", "f8"), ("omega_lambda", "f8"), ("h", "f8"), ("flag_age", "i4"),
+                          ("flag_metals", "i4"), ("high", "u4"), ("flag_entropy", "i4"))
+    )  # fmt: skip
+    return raw.ljust(256, b"\0")
+
+
+def record(data, order="<", name=None):
+    """A Fortran record, after a name record in format 2."""
+    mark = lambda n: np.array(n % 2**32).astype(order + "u4").tobytes()  # noqa: E731
+    body = mark(len(data)) + data + mark(len(data))
+    if name is None:
+        return body
+    return mark(8) + name.ljust(4).encode() + mark(len(data) + 8) + mark(8) + body
+
+
+def write_gadget_binary(path, made, *, version=1, order="<", dtype="f4", id_dtype="u4", header=None, blocks=BLOCKS,
+                        extra=()):  # fmt: skip
+    """`blocks`: those to write, in order; `extra`: (name, bytes) put in front of POS and at the end (format 2)."""
+    factors = code_values(made)
+    label = (lambda name: name) if version == 2 else (lambda name: None)
+    out = [record(binary_header(made, order, **(header or {})), order, label("HEAD"))]
+    out += [record(data, order, name) for name, data in extra]
+    for name in blocks:
+        pieces = []
+        for i, t in enumerate(TYPES):
+            fields = made.data.get(t, {}) | ({"nh": np.zeros(made.counts[0])} if t == "gas" else {})
+            values = fields.get(BLOCKS[name])
+            if values is not None and not (name == "MASS" and made.mass_table[i]):
+                kind = id_dtype if name == "ID" else dtype
+                pieces.append((values * factors.get(BLOCKS[name], 1)).astype(order + kind).tobytes())
+        if pieces:
+            out.append(record(b"".join(pieces), order, label(name)))
+    out += [record(data, order, name) for name, data in extra]
+    path.write_bytes(b"".join(out))
+    return path
