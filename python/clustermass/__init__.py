@@ -23,6 +23,7 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
+    "write_demo_snapshot": "data.mocks.demo",
 }
 
 # modules that are used by name after `import clustermass`

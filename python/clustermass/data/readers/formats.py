@@ -8,7 +8,6 @@ from typing import Any
 from ...errors import FileFormatError
 from ..schema import N_TYPES, GroupCatalogue
 from . import hdf5
-from .gadget_binary import open_gadget_binary
 from .gadget_hdf5 import open_gadget_hdf5
 from .groups import open_group_files
 from .header import Overrides, warn_assumptions
@@ -36,11 +35,6 @@ def detect(path: str) -> str:
             if file.read(8) == _HDF5_SIGNATURE:
                 return _detect_hdf5(path)
             offset = max(512, 2 * offset)
-    markers = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
-    if 256 in markers:
-        return "gadget1"
-    if 8 in markers and start[4:8] == b"HEAD":
-        return "gadget2"
     if len(start) < 4:
         raise FileFormatError(f"{path}: has {size} bytes, expected {_KNOWN}")
     raise FileFormatError(f"{path}: begins with {start[:8].hex(' ')}, expected {_KNOWN}")
@@ -128,7 +122,7 @@ def open_snapshot(
     return snapshot
 
 
-_OPENERS = {"gadget1": open_gadget_binary, "gadget2": open_gadget_binary, "gadget_hdf5": open_gadget_hdf5}
+_OPENERS = {"gadget_hdf5": open_gadget_hdf5}
 
 
 def open_groups(
