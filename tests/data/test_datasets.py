@@ -13,7 +13,7 @@ from clustermass import datasets
 
 SHA256 = {
     "sample_snapshot": "135b29df90d4bab9ae77e216ffa9eb4e3437b4821f6abc14bcb8d38dad22aa07",
-    "sample_groups": "cdec7f3447ae7564051133827bc919e23c644b6acea0d7a7fdfc9f1781702db1",
+    "sample_groups": "1a00233c387476a8a74f0ca56b7fb7b9df1329c1b4871fe00e08982c30465629",
 }
 
 
@@ -31,6 +31,15 @@ def test_contents_are_as_documented():
     with h5py.File(datasets.sample_groups()) as file:
         masses = file["Group/Group_M_Crit200"][:]
         np.testing.assert_allclose(np.sort(masses)[::-1][:3], [32179.1, 26597.2, 16347.8], rtol=1e-5)
+
+
+def test_readers_open_it_without_assumptions():
+    snapshot = clustermass.open_snapshot(datasets.sample_snapshot())
+    groups = clustermass.open_groups(datasets.sample_groups())
+    assert not snapshot.assumptions
+    assert groups.m200c[0] == pytest.approx(3.21791e14 / 0.678, rel=1e-5)
+    assert groups.header.box_size == pytest.approx(80 / 0.678)
+    assert groups.header.omega_m == snapshot.header.omega_m == 0.307
 
 
 def test_incomplete_installation_says_so(monkeypatch, tmp_path):
