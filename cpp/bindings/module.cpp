@@ -8,6 +8,8 @@ namespace py = pybind11;
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
+// One per op; each lives in bind_<op>.cpp.
+void bind_project(py::module_& m);
 }  // namespace clustermass::bindings
 
 namespace {
@@ -37,5 +39,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "Native kernels of clustermass. Arguments are checked for memory safety only: use clustermass.ops.";
     register_errors();
     clustermass::bindings::bind_beam(m);
+    clustermass::bindings::bind_project(m);
     m.def("instruction_set", [] { return clustermass::isa_name(clustermass::best_isa()); });
 }

@@ -1,0 +1,124 @@
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+#include "clustermass/core/macros.hpp"
+#include "clustermass/math/assignment.hpp"
+#include "clustermass/math/sph_kernel.hpp"
+#include "clustermass/ops/project.hpp"
+#include "grid.hpp"
+#include "vectors.hpp"
+
+/// Depositing a block of particles on an interleaved float64 grid: the inner loop of `project` and `views`.
+/// Included by <op>_loops.cpp only, hence the unnamed namespace: each instruction set has its own copy.
+namespace clustermass::ops {
+namespace CM_ISA {
+namespace {
+
+constexpr int kBlock = 128;  ///< particles per block: its buffers stay in the first-level cache
+
+constexpr std::int64_t kAhead = 2 * kBlock;
+
+/// Particles of a block, in pixels, and where their weights and smoothing lengths are.
+template <class Real>
+struct Block {
+    int n;
+    double row[kBlock], col[kBlock];  ///< position from the corner of pixel (0, 0)  [pixel]
+    std::int64_t item[kBlock];        ///< index into weights and smoothing_length
+    const Real* weights;              ///< (particles, channels)
+    std::int64_t channels;
+    const Real* smoothing_length;  ///< [Mpc]
+    double per_pixel;              ///< [1/Mpc]
+
+    /// Memory that a later block will read. It is asked for particle by particle while this one is deposited: asked for
+    /// in one go, the requests would queue up and the deposit wait for them.
+    struct Ahead {
+        const Real* from;
+        std::int64_t step;
+    } ahead[2];
+    CM_HD void prefetch(int i) const {
+        for (const Ahead& a : ahead) __builtin_prefetch(a.from + i * a.step);
+    }
+};
+
+/// One particle's weights, padded with zeros to the lanes of the grid. P: lanes, or 0 for any multiple of four.
+template <int P>
+struct Weights {
+    static constexpr int kLanes = P == 0 ? 4 : P, kVectors = P == 0 ? kMaxChannels / 4 : 1;
+    using Vector = typename VectorOf<double, kLanes>::Type;
+    Vector v[kVectors];
+    int n_vectors;
+
+    template <class Real>
+    CM_HD void load(const Real* w, std::int64_t channels) {
+        n_vectors = P == 0 ? int((channels + 3) / 4) : 1;
+        if constexpr (P == 1) {
+            v[0] = double(w[0]);
+        } else if constexpr (P == 0) {
+            for (int k = 0; k < n_vectors; ++k) load_vector(v[k], w + 4 * k, channels - 4 * k);
+        } else {
+            load_vector(v[0], w, channels);
+        }
+    }
+    CM_HD void scale(double factor) {
+        for (int k = 0; k < n_vectors; ++k) v[k] *= factor;
+    }
+    CM_HD void add_to(double* pixel, double share) const {
+        Vector* const p = reinterpret_cast<Vector*>(pixel);
+        if constexpr (P == 0) {
+            for (int k = 0; k < n_vectors; ++k) p[k] += v[k] * share;
+        } else {
+            p[0] += v[0] * share;
+        }
+    }
+
+   private:
+    template <class Real>
+    CM_HD static void load_vector(Vector& out, const Real* w, std::int64_t n) {
+        if (n >= kLanes) {
+            if constexpr (kLanes == 2)
+                out = Vector{double(w[0]), double(w[1])};
+            else
+                out = Vector{double(w[0]), double(w[1]), double(w[2]), double(w[3])};
+        } else {
+            out = Vector{};
+            for (int c = 0; c < int(n); ++c) out[c] = double(w[c]);
+        }
+    }
+};
+
+/// Deposit of a block with NGP, CIC or TSC: `share` gives the shares of `N` pixels along one axis.
+template <int P, int N, class Real, class Share>
+void assign_block(const Block<Real>& block, const DepositGrid grid, Share share) {
+    const double row_end = double(grid.rows), col_end = double(grid.cols);
+    const std::int64_t stride = grid.stride(), lanes = P == 0 ? grid.lanes : P;
+    const double first = double(kApron * stride + kApron * lanes), row_step = double(stride), col_step = double(lanes);
+    alignas(64) double row_share[N][kBlock], col_share[N][kBlock];
+    alignas(64) std::int64_t start[kBlock];  // first number of the first pixel touched; -1: none
+    for (int i = 0; i < block.n; ++i) {
+        const math::AxisShare<N> r = share(block.row[i]), c = share(block.col[i]);
+        const double row = r.first, col = c.first;
+        const bool touches = (row > -N) & (row < row_end) & (col > -N) & (col < col_end);
+        start[i] = std::int64_t(touches ? first + row * row_step + col * col_step : -1.0);
+        for (int k = 0; k < N; ++k) {
+            row_share[k][i] = r.share[k];
+            col_share[k][i] = c.share[k];
+        }
+    }
+    for (int i = 0; i < block.n; ++i) {
+        block.prefetch(i);
+        if (start[i] < 0) continue;
+        Weights<P> w;
+        w.load(block.weights + block.item[i] * block.channels, block.channels);
+        double* pixel = grid.data + start[i];
+        for (int j = 0; j < N; ++j, pixel += stride) {
+            Weights<P> in_row = w;
+            if constexpr (N > 1) in_row.scale(row_share[j][i]);
+            for (int k = 0; k < N; ++k) in_row.add_to(pixel + k * lanes, N > 1 ? col_share[k][i] : 1.0);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace CM_ISA
+}  // namespace clustermass::ops

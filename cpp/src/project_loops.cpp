@@ -1,0 +1,91 @@
+#include "project_loops.hpp"
+
+#include <type_traits>
+
+#include "deposit_sph.hpp"
+
+namespace clustermass::ops {
+namespace CM_ISA {
+namespace {
+
+/// Whether any of n values is NaN or infinite: its exponent bits, and so its bits without the sign, reach those of
+/// infinity. Integer comparison vectorises better than two comparisons of numbers.
+template <class Real>
+bool any_not_finite(const Real* values, std::int64_t n) {
+    using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+    constexpr Bits kNoSign = Bits(~Bits(0)) >> 1;
+    constexpr Bits kInfinity = sizeof(Real) == 4 ? Bits(0x7f800000) : Bits(0x7ff0000000000000);
+    Bits largest = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+        Bits bits;
+        __builtin_memcpy(&bits, values + i, sizeof(bits));
+        bits &= kNoSign;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest >= kInfinity;
+}
+
+template <class Real>
+bool any_negative(const Real* values, std::int64_t n) {
+    Real lowest = 0;
+    for (std::int64_t i = 0; i < n; ++i) lowest = values[i] < lowest ? values[i] : lowest;
+    return lowest < 0;
+}
+
+/// Put particles [first, first + block.n) into the block, in pixels. Returns whether their values are valid.
+template <class Real>
+bool place(const Particles<Real>& particles, const ProjectParams& params, std::int64_t first,
+                   Block<Real>& block) {
+    const std::int64_t dims = particles.positions.cols;
+    const Real* const p = particles.positions.row(first);
+    block.ahead[0] = {p + kAhead * dims, dims};
+    block.ahead[1] = {particles.weights.row(first + kAhead), block.channels};
+    for (int i = 0; i < block.n; ++i) {
+        block.row[i] = (double(p[i * dims]) - params.origin_row) * params.per_pixel;
+        block.col[i] = (double(p[i * dims + 1]) - params.origin_col) * params.per_pixel;
+        block.item[i] = first + i;
+    }
+    bool valid = !any_not_finite(p, block.n * dims) &&
+                 !any_not_finite(particles.weights.row(first), block.n * block.channels);
+    if (block.smoothing_length) {
+        const Real* const h = block.smoothing_length + first;
+        valid = valid && !any_not_finite(h, block.n) && !any_negative(h, block.n);
+    }
+    return valid;
+}
+
+template <class Real, int P>
+bool deposit_range(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin,
+                   std::int64_t end, const DepositGrid& grid) {
+    Block<Real> block;
+    block.weights = particles.weights.data;
+    block.channels = particles.weights.cols;
+    block.smoothing_length = particles.smoothing_length.size ? particles.smoothing_length.data : nullptr;
+    block.per_pixel = params.per_pixel;
+    const SphDeposit<P, Real> sph(grid, params.kernel);
+    bool valid = true;
+    for (std::int64_t first = begin; first < end; first += kBlock) {
+        block.n = int(end - first < kBlock ? end - first : kBlock);
+        valid &= place(particles, params, first, block);
+        deposit(block, grid, params.assignment, sph);
+    }
+    return valid;
+}
+
+template <class Real>
+bool deposit_any(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin,
+                 std::int64_t end, const DepositGrid& grid) {
+    switch (grid.lanes) {
+        case 1: return deposit_range<Real, 1>(particles, params, begin, end, grid);
+        case 2: return deposit_range<Real, 2>(particles, params, begin, end, grid);
+        case 4: return deposit_range<Real, 4>(particles, params, begin, end, grid);
+        default: return deposit_range<Real, 0>(particles, params, begin, end, grid);
+    }
+}
+
+}  // namespace
+
+const ProjectLoops kProjectLoops{&deposit_any<float>, &deposit_any<double>};
+
+}  // namespace CM_ISA
+}  // namespace clustermass::ops
