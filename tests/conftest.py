@@ -19,7 +19,7 @@ REAL_DATA = Path(os.environ.get("CLUSTERMASS_REAL_DATA", Path(__file__).parents[
 def backend(request):
     """Each host backend in turn. A required one that is missing fails, not skips."""
     try:
-        _backend.load(request.param, "beam")
+        _backend.load(request.param, "project")
     except BackendUnavailableError as exc:
         (pytest.fail if request.param in REQUIRED else pytest.skip)(str(exc))
     return request.param

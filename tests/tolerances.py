@@ -27,6 +27,8 @@ def peak_error(got, want):
     got, want = np.asarray(got, float), np.asarray(want, float)
     scale = np.abs(want).max(initial=0.0)
     return np.abs(got - want).max(initial=0.0) / (scale if scale > 0 else 1.0)
+
+
 # Smooth sums of positive terms. Measured: 2e-16 (float64); 2e-7 (float32: the SPH kernel is evaluated in float32, its
 # error relative to the brightest pixel is 3e-7). Tests of project and views.
 SMOOTH = {F32: 6e-6, F64: 1e-13}

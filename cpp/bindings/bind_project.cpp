@@ -5,18 +5,17 @@ namespace clustermass::bindings {
 namespace {
 
 template <class Real>
-bool project(const py::array& positions, const py::array& weights, const py::array& smoothing_length,
-                     py::array out, int assignment, int kernel, double origin_row, double origin_col, double per_pixel,
-                     int n_threads) {
+bool project(const py::array& positions, const py::array& weights, const py::array& smoothing_length, py::array out,
+             int assignment, int kernel, double origin_row, double origin_col, double per_pixel, int n_threads) {
     const auto images = stack<Real>(out, "out");
     const auto p = table<const Real>(positions, "positions");
     const auto w = table<const Real>(weights, "weights", p.rows, images.items);
     const auto h = span<const Real>(smoothing_length, "smoothing_length");
     const auto run = parallel(n_threads);
     const py::gil_scoped_release nogil;  // no Python object is touched below
-    return ops::project<Real>(
-        {p, w, h},
-        {ops::Assignment(assignment), math::SphKernel(kernel), origin_row, origin_col, per_pixel}, run, images);
+    return ops::project<Real>({p, w, h},
+                              {ops::Assignment(assignment), math::SphKernel(kernel), origin_row, origin_col, per_pixel},
+                              run, images);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ namespace py = pybind11;
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
-// One per op; each lives in bind_<op>.cpp.
 void bind_project(py::module_& m);
+void bind_views(py::module_& m);
 }  // namespace clustermass::bindings
 
 namespace {
@@ -40,5 +40,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     register_errors();
     clustermass::bindings::bind_beam(m);
     clustermass::bindings::bind_project(m);
+    clustermass::bindings::bind_views(m);
     m.def("instruction_set", [] { return clustermass::isa_name(clustermass::best_isa()); });
 }

@@ -72,7 +72,7 @@ struct Weights {
         }
     }
 
-   private:
+private:
     template <class Real>
     CM_HD static void load_vector(Vector& out, const Real* w, std::int64_t n) {
         if (n >= kLanes) {

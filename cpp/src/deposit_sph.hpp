@@ -6,17 +6,17 @@ namespace clustermass::ops {
 namespace CM_ISA {
 namespace {
 
-constexpr double kMaxSampledSupport = 32;  ///< a wider kernel is normalised by its integral: its samples sum to that
-                                           ///< within (2 pi support)^-5.5 < 3e-13
+constexpr double kMaxKeptSupport = 32;  ///< the samples of a wider kernel are not kept between summing and depositing
+/// The samples of a kernel wider than this sum to its integral within 3e-9 (32) and 1e-12 (256): no need to sum them.
+template <class Real>
+constexpr double kMaxSummedSupport = sizeof(Real) == 4 ? 32 : 256;
 constexpr int kMaxSide = 66, kMaxVectors = 9;
 
 /// First and last pixel centre within `support` of x, still floating point; empty when first > last.
 struct Reach {
     double first, last;
 };
-CM_HD Reach reach(double x, double support) {
-    return {std::ceil(x - support - 0.5), std::floor(x + support - 0.5)};
-}
+CM_HD Reach reach(double x, double support) { return {std::ceil(x - support - 0.5), std::floor(x + support - 0.5)}; }
 CM_HD double at_least(double x, double low) { return x > low ? x : low; }
 CM_HD double at_most(double x, double high) { return x < high ? x : high; }
 
@@ -78,8 +78,8 @@ struct SphDeposit {
         for (int l = 0; l < kWide; ++l) total += double(sum[l]);
         w.scale(1 / total);
         // Whole vectors are deposited, zeros included, where they fit: no branch depends on the width of the kernel.
-        const bool fits = r.first >= 0 && r.last < double(grid.rows) && c.first >= 0 &&
-                          c.first + width <= double(grid.cols + kApron);
+        const bool fits =
+            r.first >= 0 && r.last < double(grid.rows) && c.first >= 0 && c.first + width <= double(grid.cols + kApron);
         const int j_begin = fits ? 0 : int(at_least(0, -r.first));
         const int j_end = fits ? n_rows : int(at_most(double(n_rows), double(grid.rows) - r.first));
         const int k_begin = fits ? 0 : int(at_least(0, -c.first));
@@ -103,10 +103,28 @@ struct SphDeposit {
             sampled<0>(r, c, row, col, support, w);
     }
 
-    /// A kernel of many pixels: only the part inside the image is evaluated.
+    /// Sum of the samples of a kernel of many pixels.
+    double sum_samples(const Reach& r, const Reach& c, double row, double col, double per_support) const {
+        const Wide lane = {0, 1, 2, 3, 4, 5, 6, 7};
+        double total = 0;
+        for (double j = r.first; j <= r.last; ++j) {
+            const double y = (j + 0.5 - row) * per_support;
+            Wide sum{};
+            for (double k = c.first; k <= c.last; k += kWide) {
+                const Wide dx = Real((k + 0.5 - col) * per_support) + lane * Real(per_support);
+                sum += values(dx * dx, Real(1 - y * y));
+            }
+            for (int l = 0; l < kWide; ++l) total += double(sum[l]);
+        }
+        return total;
+    }
+
+    /// A kernel of many pixels: only the part inside the image is deposited.
     void wide(double row, double col, double support, Weights<P>& w) const {
         const Reach r = reach(row, support), c = reach(col, support);
-        w.scale(1 / (integral * support * support));
+        if (!(r.last >= 0 && r.first < double(grid.rows) && c.last >= 0 && c.first < double(grid.cols))) return;
+        w.scale(1 / (support > kMaxSummedSupport<Real> ? integral * support * support
+                                                       : sum_samples(r, c, row, col, 1 / support)));
         const double last_row = at_most(r.last, double(grid.rows - 1)), last = at_most(c.last, double(grid.cols - 1));
         for (double j = at_least(r.first, 0); j <= last_row; ++j) {
             const double y = (j + 0.5 - row) / support;
@@ -144,7 +162,8 @@ struct SphDeposit {
         w.scale(1 / total);
         for (int j = 0; j < kMaxPixels; ++j)
             for (int k = 0; k < kMaxPixels; ++k)
-                if (share[j][k] > 0) add_inside(std::int64_t(first_row) + j, std::int64_t(first_col) + k, w, share[j][k]);
+                if (share[j][k] > 0)
+                    add_inside(std::int64_t(first_row) + j, std::int64_t(first_col) + k, w, share[j][k]);
     }
 
     void operator()(const Block<Real>& block) const {
@@ -154,7 +173,7 @@ struct SphDeposit {
             const auto s = math::sph_sampling(shape, double(block.smoothing_length[block.item[i]]) * block.per_pixel);
             Weights<P> w;
             w.load(block.weights + block.item[i] * block.channels, block.channels);
-            if (s.split == 1 && s.support <= kMaxSampledSupport)
+            if (s.split == 1 && s.support <= kMaxKeptSupport)
                 sampled(row, col, s.support, w);
             else if (s.split == 1)
                 wide(row, col, s.support, w);
@@ -165,7 +184,7 @@ struct SphDeposit {
         }
     }
 
-   private:
+private:
     CM_HD std::int64_t grid_lanes() const { return P == 0 ? grid.lanes : P; }
     CM_HD void add_inside(std::int64_t row, std::int64_t col, const Weights<P>& w, double value) const {
         if (row >= 0 && row < grid.rows && col >= 0 && col < grid.cols) w.add_to(grid.pixel(row, col), value);
@@ -173,15 +192,11 @@ struct SphDeposit {
 };
 
 template <int P, class Real>
-void deposit(const Block<Real>& block, const DepositGrid& grid, Assignment assignment,
-             const SphDeposit<P, Real>& sph) {
+void deposit(const Block<Real>& block, const DepositGrid& grid, Assignment assignment, const SphDeposit<P, Real>& sph) {
     switch (assignment) {
-        case Assignment::ngp:
-            return assign_block<P, 1>(block, grid, [](double x) { return math::ngp_share(x); });
-        case Assignment::cic:
-            return assign_block<P, 2>(block, grid, [](double x) { return math::cic_share(x); });
-        case Assignment::tsc:
-            return assign_block<P, 3>(block, grid, [](double x) { return math::tsc_share(x); });
+        case Assignment::ngp: return assign_block<P, 1>(block, grid, [](double x) { return math::ngp_share(x); });
+        case Assignment::cic: return assign_block<P, 2>(block, grid, [](double x) { return math::cic_share(x); });
+        case Assignment::tsc: return assign_block<P, 3>(block, grid, [](double x) { return math::tsc_share(x); });
         case Assignment::sph: return sph(block);
     }
 }

@@ -51,7 +51,7 @@ void check(const Particles<Real>& particles, const ProjectParams& params, const 
 
 template <class Real>
 bool project(const Particles<Real>& particles, const ProjectParams& params, const Parallel& run,
-                     const Stack<Real>& out) {
+             const Stack<Real>& out) {
     check(particles, params, out);
     const auto loop = loop_of(loops(), particles);
     const auto n = particles.positions.rows, lanes = DepositGrid::lanes_for(out.items);
@@ -63,7 +63,8 @@ bool project(const Particles<Real>& particles, const ProjectParams& params, cons
         return DepositGrid{scratch.data() + chunk * grid_size, out.rows, out.cols, lanes};
     };
     parallel_chunks(n_chunks, run, [&](std::int64_t chunk) {
-        valid[std::size_t(chunk)] = loop(particles, params, n * chunk / n_chunks, n * (chunk + 1) / n_chunks, grid(chunk));
+        valid[std::size_t(chunk)] =
+            loop(particles, params, n * chunk / n_chunks, n * (chunk + 1) / n_chunks, grid(chunk));
     });
     parallel_chunks(out.rows, run, [&](std::int64_t row) {
         reduce_row(grid(0), n_chunks, grid_size, row, out, [](Real& value, double sum) { value = Real(sum); });
@@ -71,9 +72,8 @@ bool project(const Particles<Real>& particles, const ProjectParams& params, cons
     return std::all_of(valid.begin(), valid.end(), [](char ok) { return ok; });
 }
 
-#define CM_INSTANTIATE(Real)                                                                             \
-    template bool project<Real>(const Particles<Real>&, const ProjectParams&, const Parallel&, \
-                                        const Stack<Real>&);
+#define CM_INSTANTIATE(Real) \
+    template bool project<Real>(const Particles<Real>&, const ProjectParams&, const Parallel&, const Stack<Real>&);
 CM_INSTANTIATE(float)
 CM_INSTANTIATE(double)
 #undef CM_INSTANTIATE

@@ -34,8 +34,7 @@ bool any_negative(const Real* values, std::int64_t n) {
 
 /// Put particles [first, first + block.n) into the block, in pixels. Returns whether their values are valid.
 template <class Real>
-bool place(const Particles<Real>& particles, const ProjectParams& params, std::int64_t first,
-                   Block<Real>& block) {
+bool place(const Particles<Real>& particles, const ProjectParams& params, std::int64_t first, Block<Real>& block) {
     const std::int64_t dims = particles.positions.cols;
     const Real* const p = particles.positions.row(first);
     block.ahead[0] = {p + kAhead * dims, dims};
@@ -45,8 +44,8 @@ bool place(const Particles<Real>& particles, const ProjectParams& params, std::i
         block.col[i] = (double(p[i * dims + 1]) - params.origin_col) * params.per_pixel;
         block.item[i] = first + i;
     }
-    bool valid = !any_not_finite(p, block.n * dims) &&
-                 !any_not_finite(particles.weights.row(first), block.n * block.channels);
+    bool valid =
+        !any_not_finite(p, block.n * dims) && !any_not_finite(particles.weights.row(first), block.n * block.channels);
     if (block.smoothing_length) {
         const Real* const h = block.smoothing_length + first;
         valid = valid && !any_not_finite(h, block.n) && !any_negative(h, block.n);
@@ -55,8 +54,8 @@ bool place(const Particles<Real>& particles, const ProjectParams& params, std::i
 }
 
 template <class Real, int P>
-bool deposit_range(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin,
-                   std::int64_t end, const DepositGrid& grid) {
+bool deposit_range(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin, std::int64_t end,
+                   const DepositGrid& grid) {
     Block<Real> block;
     block.weights = particles.weights.data;
     block.channels = particles.weights.cols;
@@ -73,8 +72,8 @@ bool deposit_range(const Particles<Real>& particles, const ProjectParams& params
 }
 
 template <class Real>
-bool deposit_any(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin,
-                 std::int64_t end, const DepositGrid& grid) {
+bool deposit_any(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin, std::int64_t end,
+                 const DepositGrid& grid) {
     switch (grid.lanes) {
         case 1: return deposit_range<Real, 1>(particles, params, begin, end, grid);
         case 2: return deposit_range<Real, 2>(particles, params, begin, end, grid);

@@ -18,19 +18,33 @@ typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
 template <class Real, int Lanes>
 struct VectorOf;
 template <class Real>
-struct VectorOf<Real, 1> { using Type = Real; };
+struct VectorOf<Real, 1> {
+    using Type = Real;
+};
 template <>
-struct VectorOf<double, 2> { using Type = Double2; };
+struct VectorOf<double, 2> {
+    using Type = Double2;
+};
 template <>
-struct VectorOf<double, 4> { using Type = Double4; };
+struct VectorOf<double, 4> {
+    using Type = Double4;
+};
 template <>
-struct VectorOf<double, 8> { using Type = Double8; };
+struct VectorOf<double, 8> {
+    using Type = Double8;
+};
 template <>
-struct VectorOf<float, 2> { using Type = Float2; };
+struct VectorOf<float, 2> {
+    using Type = Float2;
+};
 template <>
-struct VectorOf<float, 4> { using Type = Float4; };
+struct VectorOf<float, 4> {
+    using Type = Float4;
+};
 template <>
-struct VectorOf<float, 8> { using Type = Float8; };
+struct VectorOf<float, 8> {
+    using Type = Float8;
+};
 
 }  // namespace
 }  // namespace CM_ISA

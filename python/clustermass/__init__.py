@@ -24,6 +24,11 @@ _PUBLIC: dict[str, str] = {
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
     "write_demo_snapshot": "data.mocks.demo",
+    "ParticleIndex": "ops.views",
+    "build_particle_index": "ops.views",
+    "project_particles": "ops.project",
+    "project_views": "ops.views",
+    "view_rotations": "ops.views",
 }
 
 # modules that are used by name after `import clustermass`

@@ -51,7 +51,11 @@ def sph_shares(row, col, support, shape, kernel):
     value /= value.sum()
     j, k = np.floor(rows / split).astype(int), np.floor(cols / split).astype(int)
     inside = np.ix_((j >= 0) & (j < shape[0]), (k >= 0) & (k < shape[1]))
-    np.add.at(image, (np.broadcast_to(j[:, None], value.shape)[inside], np.broadcast_to(k, value.shape)[inside]), value[inside])
+    np.add.at(
+        image,
+        (np.broadcast_to(j[:, None], value.shape)[inside], np.broadcast_to(k, value.shape)[inside]),
+        value[inside],
+    )
     return image
 
 

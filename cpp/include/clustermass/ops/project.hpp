@@ -30,6 +30,6 @@ struct Particles {
 /// length is not finite and >= 0: then the image means nothing and the caller, who can name the value, raises.
 template <class Real>
 bool project(const Particles<Real>& particles, const ProjectParams& params, const Parallel& run,
-                     const Stack<Real>& out);
+             const Stack<Real>& out);
 
 }  // namespace clustermass::ops

@@ -12,7 +12,7 @@ import numpy as np
 
 NGP, CIC, TSC, SPH = 0, 1, 2, 3
 POINT_SUPPORT = 1.0 / 16
-MAX_SAMPLED_SUPPORT = 32.0
+MAX_SUMMED_SUPPORT = {np.dtype(np.float32): 32.0, np.dtype(np.float64): 256.0}  # wider: the integral is exact enough
 # Q of each projected kernel (lowest power first), 1 / (12 variance) and the integral over the plane; see sph_kernel.hpp
 _Q = np.array(
     [
@@ -73,8 +73,8 @@ def _sph_total(row, col, r, c, support, q):
 
 
 @numba.njit(cache=True)
-def deposit_sph(row, col, support, weight, image, kernel):
-    n_channels, rows, cols = image.shape
+def deposit_sph(row, col, support, weight, image, kernel, max_summed):
+    rows, cols = image.shape[1:]
     if support < POINT_SUPPORT:
         if 0 <= row < rows and 0 <= col < cols:
             image[:, int(floor(row)), int(floor(col))] += weight
@@ -86,7 +86,7 @@ def deposit_sph(row, col, support, weight, image, kernel):
     c_low, c_high = ceil(v - broad - 0.5), floor(v + broad - 0.5)
     if not (r_high >= 0 and r_low < rows * split and c_high >= 0 and c_low < cols * split):
         return
-    if split == 1 and broad > MAX_SAMPLED_SUPPORT:
+    if split == 1 and broad > max_summed:
         total = _INTEGRAL[kernel] * broad * broad
     else:
         total = _sph_total(u, v, (int(r_low), int(r_high)), (int(c_low), int(c_high)), broad, q)
@@ -100,10 +100,10 @@ def deposit_sph(row, col, support, weight, image, kernel):
 
 
 @numba.njit(cache=True)
-def deposit(row, col, support, weight, image, assignment, kernel, share):
+def deposit(row, col, support, weight, image, assignment, kernel, max_summed, share):
     """Add one particle, in pixels, to the image."""
     if assignment == SPH:
-        deposit_sph(row, col, support, weight, image, kernel)
+        deposit_sph(row, col, support, weight, image, kernel, max_summed)
         return
     rows, cols = image.shape[1:]
     n = assignment + 1
@@ -117,7 +117,8 @@ def deposit(row, col, support, weight, image, assignment, kernel, share):
 
 
 @numba.njit(cache=True, nogil=True)
-def _project(positions, weights, smoothing_length, image, assignment, kernel, origin_row, origin_col, per_pixel):
+def _project(positions, weights, smoothing_length, image, assignment, kernel, origin_row, origin_col, per_pixel,
+             max_summed):  # fmt: skip
     share = np.empty((2, 3))
     weight = np.empty(weights.shape[1])
     for i in range(positions.shape[0]):
@@ -126,7 +127,7 @@ def _project(positions, weights, smoothing_length, image, assignment, kernel, or
         support = np.float64(smoothing_length[i]) * per_pixel if assignment == SPH else 0.0
         for channel in range(weight.size):
             weight[channel] = weights[i, channel]
-        deposit(row, col, support, weight, image, assignment, kernel, share)
+        deposit(row, col, support, weight, image, assignment, kernel, max_summed, share)
 
 
 def project_f64(positions, weights, smoothing_length, out, *, assignment, kernel, origin_row, origin_col, per_pixel,
@@ -137,7 +138,8 @@ def project_f64(positions, weights, smoothing_length, out, *, assignment, kernel
     if not (valid and np.isfinite(smoothing_length).all() and (smoothing_length >= 0).all()):
         return False
     image = np.zeros(out.shape)
-    _project(positions, weights, smoothing_length, image, assignment, kernel, origin_row, origin_col, per_pixel)
+    _project(positions, weights, smoothing_length, image, assignment, kernel, origin_row, origin_col, per_pixel,
+             MAX_SUMMED_SUPPORT[out.dtype])  # fmt: skip
     out[...] = image
     return True
 
