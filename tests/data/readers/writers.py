@@ -161,3 +161,122 @@ def write_set(folder, made, n_files, stem="snap_007"):
     header = {"NumFilesPerSnapshot": n_files, "NumPart_Total": np.array(made.counts, np.uint32)}
     return [write_gadget_hdf5(folder / f"{stem}.{i}.hdf5", made.part(i, n_files), header=header)
             for i in range(n_files)]  # fmt: skip
+
+
+BLOCKS = {
+    "POS": "positions", "VEL": "velocities", "ID": "ids", "MASS": "masses", "U": "internal_energy", "RHO": "density",
+    "NE": "electron_abundance", "NH": "nh", "HSML": "smoothing_length", "SFR": "star_formation_rate",
+    "AGE": "formation_scale_factor", "Z": "metallicity",
+}  # fmt: skip
+
+
+def binary_header(made, order="<", **changes):
+    """The 256 bytes of Gadget-2; `changes` are entries of the dictionary below."""
+    head = {
+        "npart": made.counts, "mass": [m * made.h / 1e10 for m in made.mass_table], "time": made.a, "redshift": made.z,
+        "flag_sfr": 1, "flag_feedback": 0, "total": made.counts, "flag_cooling": 1, "num_files": 1,
+        "box": made.box * made.h * 1e3, "omega0": made.omega_m, "omega_lambda": 1 - made.omega_m, "h": made.h,
+        "flag_age": 1, "flag_metals": 1, "high": (0,) * 6, "flag_entropy": 0,
+    } | changes  # fmt: skip
+    raw = b"".join(
+        np.array(head[key]).astype(order + kind).tobytes()
+        for key, kind in (("npart", "u4"), ("mass", "f8"), ("time", "f8"), ("redshift", "f8"), ("flag_sfr", "i4"),
+                          ("flag_feedback", "i4"), ("total", "u4"), ("flag_cooling", "i4"), ("num_files", "i4"),
+                          ("box", "f8"), ("omega0", "f8"), ("omega_lambda", "f8"), ("h", "f8"), ("flag_age", "i4"),
+                          ("flag_metals", "i4"), ("high", "u4"), ("flag_entropy", "i4"))
+    )  # fmt: skip
+    return raw.ljust(256, b"\0")
+
+
+def record(data, order="<", name=None):
+    """A Fortran record, after a name record in format 2."""
+    mark = lambda n: np.array(n % 2**32).astype(order + "u4").tobytes()  # noqa: E731
+    body = mark(len(data)) + data + mark(len(data))
+    if name is None:
+        return body
+    return mark(8) + name.ljust(4).encode() + mark(len(data) + 8) + mark(8) + body
+
+
+def write_gadget_binary(path, made, *, version=1, order="<", dtype="f4", id_dtype="u4", header=None, blocks=BLOCKS,
+                        extra=()):  # fmt: skip
+    """`blocks`: those to write, in order; `extra`: (name, bytes) put in front of POS and at the end (format 2)."""
+    factors = code_values(made)
+    label = (lambda name: name) if version == 2 else (lambda name: None)
+    out = [record(binary_header(made, order, **(header or {})), order, label("HEAD"))]
+    out += [record(data, order, name) for name, data in extra]
+    for name in blocks:
+        pieces = []
+        for i, t in enumerate(TYPES):
+            fields = made.data.get(t, {}) | ({"nh": np.zeros(made.counts[0])} if t == "gas" else {})
+            values = fields.get(BLOCKS[name])
+            if values is not None and not (name == "MASS" and made.mass_table[i]):
+                kind = id_dtype if name == "ID" else dtype
+                pieces.append((values * factors.get(BLOCKS[name], 1)).astype(order + kind).tobytes())
+        if pieces:
+            out.append(record(b"".join(pieces), order, label(name)))
+    out += [record(data, order, name) for name, data in extra]
+    path.write_bytes(b"".join(out))
+    return path
+
+
+SWIFT = {
+    "positions": "Coordinates", "velocities": "Velocities", "masses": "Masses", "ids": "ParticleIDs",
+    "internal_energy": "InternalEnergies", "density": "Densities", "smoothing_length": "SmoothingLengths",
+    "star_formation_rate": "StarFormationRates", "metallicity": "MetalMassFractions",
+    "formation_scale_factor": "BirthScaleFactors",
+}  # fmt: skip
+OLD_SWIFT = SWIFT | {"internal_energy": "InternalEnergy", "density": "Density", "smoothing_length": "SmoothingLength"}
+# powers of length, mass and time, and of a, in SWIFT's output (energies are comoving, gamma = 5/3)
+SWIFT_SCALINGS = {
+    "positions": (1, 0, 0, 1), "velocities": (1, 0, -1, 0), "masses": (0, 1, 0, 0), "internal_energy": (2, 0, -2, -2),
+    "density": (-3, 1, 0, -3), "smoothing_length": (1, 0, 0, 1), "star_formation_rate": (0, 1, -1, 0),
+}  # fmt: skip
+
+
+def swift_value(made, name, values, gamma, units):
+    """A field in SWIFT's own units: no h, peculiar velocities, comoving energies, smoothing length by FWHM."""
+    length, mass, time = units  # Mpc, Msun, Mpc / (km/s)
+    if name == "smoothing_length":
+        return values / gamma / length
+    if name == "internal_energy":
+        return values * made.a**2 * (time / length) ** 2
+    if name == "star_formation_rate":  # Msun/yr: one Mpc / (km/s) is 9.778e11 years
+        return values * 9.7779222e11 / mass * time
+    lp, mp, tp, _ = SWIFT_SCALINGS.get(name, (0, 0, 0, 0))
+    return values / length**lp / mass**mp / time**tp
+
+
+def write_swift(path, made, *, kernel=b"Quartic spline (M5)", gamma=2.018932, names=SWIFT, attributes="new",
+                units=(1.0, 1e10, 1.0), header=None, cosmology=None):  # fmt: skip
+    cgs = (units[0] * MPC_CM, units[1] * 1.98841e33, units[2] * MPC_CM / KM_CM)
+    head = {
+        "Code": np.bytes_("SWIFT"), "BoxSize": [made.box / units[0]] * 3, "Dimension": [3], "Time": [0.01],
+        "Scale-factor": [made.a], "Redshift": [made.z], "NumFilesPerSnapshot": [1], "MassTable": np.zeros(7),
+        "NumPart_ThisFile": np.array([*made.counts, 0], np.uint64), "NumPart_Total": np.array([*made.counts, 0], "u4"),
+        "NumPart_Total_HighWord": np.zeros(7, "u4"),
+    }  # fmt: skip
+    model = {"Cosmological run": [1], "h": [made.h], "Omega_m": [made.omega_m], "Omega_lambda": [1 - made.omega_m],
+             "Scale-factor": [made.a], "Redshift": [made.z]}  # fmt: skip
+    with h5py.File(path, "w") as file:
+        file.create_group("Header").attrs.update(head | (header or {}))
+        file.create_group("Cosmology").attrs.update(model if cosmology is None else cosmology)
+        if kernel is not None:
+            file.create_group("HydroScheme").attrs["Kernel function"] = kernel
+        for name, symbol, value in zip(("length", "mass", "time"), ("U_L", "U_M", "U_t"), cgs, strict=True):
+            file.require_group("Units").attrs[f"Unit {name} in cgs ({symbol})"] = [value]
+        for i, t in enumerate(TYPES):
+            for name, values in made.data.get(t, {}).items():
+                if name not in names:
+                    continue
+                stored = swift_value(made, name, values, gamma, units)
+                kind = np.uint64 if name == "ids" else np.float64 if name == "positions" else np.float32
+                data = file.create_dataset(f"PartType{i}/{names[name]}", data=stored.astype(kind))
+                if attributes:
+                    *powers, a_power = SWIFT_SCALINGS.get(name, (0, 0, 0, 0))
+                    key = {
+                        "new": "Conversion factor to CGS (not including cosmological corrections)",
+                        "old": "CGS conversion factor",
+                    }[attributes]
+                    data.attrs[key] = [float(np.prod(np.power(cgs, powers)))]
+                    data.attrs["a-scale exponent"], data.attrs["h-scale exponent"] = [float(a_power)], [0.0]
+    return path

@@ -8,11 +8,13 @@ from typing import Any
 from ...errors import FileFormatError
 from ..schema import N_TYPES, GroupCatalogue
 from . import hdf5
+from .gadget_binary import open_gadget_binary
 from .gadget_hdf5 import open_gadget_hdf5
 from .groups import open_group_files
 from .header import Overrides, warn_assumptions
 from .parts import first_file
 from .snapshot import Snapshot
+from .swift import is_swift, open_swift
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _KNOWN = "Gadget format 1 or 2, or HDF5 with PartType or Group/Subhalo groups"
@@ -35,6 +37,11 @@ def detect(path: str) -> str:
             if file.read(8) == _HDF5_SIGNATURE:
                 return _detect_hdf5(path)
             offset = max(512, 2 * offset)
+    markers = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
+    if 256 in markers:
+        return "gadget1"
+    if 8 in markers and start[4:8] == b"HEAD":
+        return "gadget2"
     if len(start) < 4:
         raise FileFormatError(f"{path}: has {size} bytes, expected {_KNOWN}")
     raise FileFormatError(f"{path}: begins with {start[:8].hex(' ')}, expected {_KNOWN}")
@@ -45,7 +52,7 @@ def _detect_hdf5(path: str) -> str:
         head = hdf5.member(file, "Header", path)
         particles = any(hdf5.member(file, f"PartType{t}", path) is not None for t in range(N_TYPES + 1))
         if particles or hdf5.attribute(head, "NumPart_ThisFile", path) is not None:
-            return "gadget_hdf5"
+            return "swift" if is_swift(file, path) else "gadget_hdf5"
         if any(hdf5.member(file, name, path) is not None for name in ("Group", "Subhalo")):
             return "groups"
     raise FileFormatError(f"{path}: HDF5 without PartType, Group or Subhalo groups, expected {_KNOWN}")
@@ -122,7 +129,12 @@ def open_snapshot(
     return snapshot
 
 
-_OPENERS = {"gadget_hdf5": open_gadget_hdf5}
+_OPENERS = {
+    "gadget1": open_gadget_binary,
+    "gadget2": open_gadget_binary,
+    "gadget_hdf5": open_gadget_hdf5,
+    "swift": open_swift,
+}
 
 
 def open_groups(

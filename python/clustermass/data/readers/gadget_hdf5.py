@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import FileFormatError, TruncatedFileError
 from ..schema import FIELDS, N_TYPES
 from . import hdf5
-from .code_units import INTERNAL_CGS, SCALING_ATTRIBUTES, CodeUnit, CodeUnits, Scaling, nominal, scaling_of
+from .code_units import INTERNAL_CGS, SCALING_ATTRIBUTES, CodeUnit, Scaling, nominal, scaling_of
 from .header import Overrides, RawHeader, check_counts, resolve, six
 from .parts import Array, Column, Part, Read, all_files
 from .snapshot import Snapshot
@@ -204,11 +204,13 @@ def _column(data: h5py.Dataset, label: str, field: str, rows: int, path: str) ->
     return Column(label, n, data.dtype.newbyteorder("="), chunk_rows=int(chunk), pick=pick, width=components, key=label)
 
 
-def make_part(
-    file: h5py.File, path: str, counts: tuple[int, ...], names: Mapping[str, tuple[str, ...]], units: CodeUnits,
-    over: Overrides,
-) -> Hdf5Part:  # fmt: skip
+#: (field, what the dataset's attributes say) -> stored to internal.
+Factor = Callable[[str, Scaling | None], float]
+
+
+def make_part(file: h5py.File, path: str, names: Mapping[str, tuple[str, ...]], factor: Factor) -> Hdf5Part:
     """The columns of one file."""
+    counts = count_particles(file, path)
     columns: dict[tuple[int, str], Column] = {}
     reasons: dict[tuple[int, str], str] = {}
     others: list[str] = []
@@ -228,8 +230,7 @@ def make_part(
                 continue
             column, scaling = found
             used.add(column.label.split("/")[1])
-            factor = factor_for(field, scaling, units, over)
-            columns[t, field] = Column(**{**column.__dict__, "factor": factor})
+            columns[t, field] = replace(column, factor=factor(field, scaling))
         others += [f"PartType{t}/{name}" for name in present if name not in used]
     return Hdf5Part(path, counts, columns, reasons, tuple(others))
 
@@ -238,12 +239,10 @@ _MADE_OF = {"positions": "l", "velocities": "v", "masses": "m", "internal_energy
             "smoothing_length": "l"}  # fmt: skip
 
 
-def factor_for(field: str, scaling: Scaling | None, units: CodeUnits, over: Overrides) -> float:
-    """Attributes of the dataset first, unless the caller stated a unit that this field is made of."""
+def is_restated(field: str, over: Overrides) -> bool:
+    """Whether the caller stated a unit that this field is made of, so that its attributes no longer hold."""
     stated = {kind[0] for kind in INTERNAL_CGS if over.unit(kind) is not None}
-    if scaling is None or stated & set(_MADE_OF.get(field, "")):
-        return units.factor(field)
-    return units.factor_from(field, scaling)
+    return bool(stated & set(_MADE_OF.get(field, "")))
 
 
 def open_gadget_hdf5(path: str, over: Overrides) -> Snapshot:
@@ -259,15 +258,21 @@ def open_gadget_hdf5(path: str, over: Overrides) -> Snapshot:
     paths = all_files(path, n_files)
     raw = RawHeader(mass_table=six([float(m) for m in table], path, "MassTable"), **shared)
     header, code_units = resolve(raw, over, units, path, notes)
+
+    def factor(field: str, scaling: Scaling | None) -> float:
+        if scaling is None or is_restated(field, over):
+            return code_units.factor(field)
+        return code_units.factor_from(field, scaling)
+
     parts = []
     for name in paths:
         with hdf5.opened(name) as file:
-            _check_same_snapshot(file, name, path, raw.time)
-            parts.append(make_part(file, name, count_particles(file, name), NAMES, code_units, over))
+            check_same_snapshot(file, name, path, raw.time)
+            parts.append(make_part(file, name, NAMES, factor))
     return Snapshot("gadget_hdf5", header, code_units, parts, total, notes)
 
 
-def _check_same_snapshot(file: h5py.File, name: str, first: str, time: float | None) -> None:
+def check_same_snapshot(file: h5py.File, name: str, first: str, time: float | None) -> None:
     own = first_number(groups_of(file, name, ("Header",)), "Time", name)
     if time is not None and own is not None and own != time:
         raise FileFormatError(f"{name}: has Time {own:g}, its set begins with {first} at Time {time:g}")

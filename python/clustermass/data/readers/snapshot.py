@@ -245,6 +245,8 @@ class Snapshot:
         return self._unusable[t, name]
 
     def _find_absence(self, t: int, name: str) -> str | None:
+        if name == "formation_scale_factor" and not self.header.is_cosmological:
+            return "the run has no expansion: births are times, not scale factors"
         holders = [part for part in self._parts if part.counts[t]]
         lacking = [part for part in holders if (t, name) not in part.columns]
         if lacking:
