@@ -28,7 +28,9 @@ EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
 
 # command -> one line of help. The command lives in the module of the same name in this package; it has
 # `add_arguments(parser)` and `execute(args) -> exit code`, and is imported only when it is the one asked for.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "info": "say what a snapshot or group catalogue is, holds and lacks",
+}
 
 
 class Command(Protocol):
@@ -93,10 +95,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> run(["--version"])
-    Traceback (most recent call last):
-    ...
-    SystemExit: 0
+    >>> run(["info", "no-such-file"])
+    2
     """
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)

@@ -180,6 +180,7 @@ class GroupCatalogue:
     ----------
     path : str
         The file (the first of a set).
+    n_files : int
     header : SnapshotHeader
         Box, redshift and cosmology; its counts are 0.
     n : int
@@ -202,6 +203,7 @@ class GroupCatalogue:
     """
 
     path: str
+    n_files: int
     header: SnapshotHeader
     n: int
     ids: NDArray[np.int64]

@@ -20,14 +20,24 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _KNOWN = "Gadget format 1 or 2, or HDF5 with PartType or Group/Subhalo groups"
 
 
-def detect(path: str) -> str:
-    """ "gadget1", "gadget2", "gadget_hdf5", "swift" or "groups".
+def detect(path: str | os.PathLike[str]) -> str:
+    """Tell the format of a file, or of the set that `path` names, by its content.
+
+    Returns
+    -------
+    str
+        "gadget1", "gadget2", "gadget_hdf5", "swift" or "groups".
 
     Raises
     ------
+    FileNotFoundError
     FileFormatError
         If the content is none of these.
     """
+    return _detect(first_file(path))
+
+
+def _detect(path: str) -> str:
     with open(path, "rb") as file:
         start = file.read(16)
         size = os.fstat(file.fileno()).st_size
@@ -121,7 +131,7 @@ def open_snapshot(
     """
     over = Overrides(hubble, box_size, redshift, omega_m, omega_lambda, length_unit, mass_unit, velocity_unit)
     name = first_file(path)
-    kind = detect(name)
+    kind = _detect(name)
     if kind == "groups":
         raise FileFormatError(f"{name}: is a group catalogue, expected a snapshot (open it with open_groups)")
     snapshot = _OPENERS[kind](name, over)
@@ -184,7 +194,7 @@ def open_groups(
     """
     over = Overrides(hubble, box_size, redshift, omega_m, omega_lambda, length_unit, mass_unit, velocity_unit)
     name = first_file(path)
-    if (kind := detect(name)) != "groups":
+    if (kind := _detect(name)) != "groups":
         raise FileFormatError(f"{name}: is a {kind} snapshot, expected a group catalogue (open it with open_snapshot)")
     groups = open_group_files(name, over, snapshot)
     warn_assumptions(name, groups.assumptions)

@@ -95,6 +95,7 @@ def open_gadget_binary(path: str, over: Overrides) -> Snapshot:
         omega_m=head.omega_m,
         omega_lambda=head.omega_lambda,
         h=head.h,
+        particles=head.total if head.n_files > 1 else head.counts,
     )
     header, units = resolve(raw, over, {}, path, notes)
     parts = []

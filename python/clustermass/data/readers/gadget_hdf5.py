@@ -256,7 +256,8 @@ def open_gadget_hdf5(path: str, over: Overrides) -> Snapshot:
         total = total_of(head[0] if head else None, path)
         units = units_from_datasets(file, path) | stored_units(file, path)
     paths = all_files(path, n_files)
-    raw = RawHeader(mass_table=six([float(m) for m in table], path, "MassTable"), **shared)
+    masses = six([float(m) for m in table], path, "MassTable")
+    raw = RawHeader(mass_table=masses, particles=total or (0,) * N_TYPES, **shared)
     header, code_units = resolve(raw, over, units, path, notes)
 
     def factor(field: str, scaling: Scaling | None) -> float:

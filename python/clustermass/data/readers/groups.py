@@ -87,6 +87,7 @@ def open_group_files(path: str, over: Overrides, snapshot: Snapshot | None) -> G
     subhalo_table = {name: _to_internal(values, _SUBHALO[name][1], code_units) for name, values in subhaloes.items()}
     return GroupCatalogue(
         path=paths[0],
+        n_files=len(paths),
         header=header,
         n=n_groups,
         ids=np.arange(n_groups, dtype=np.int64),

@@ -16,6 +16,7 @@ from .code_units import DEFAULT_SIZES, CodeUnit, CodeUnits, parse_unit
 #: Assumed for a cosmological run whose file does not say; always with a DataWarning.
 ASSUMED_H, ASSUMED_OMEGA_M = 0.7, 0.3
 MAX_PARTICLES = 2**40
+CRITICAL_DENSITY = 2.77536627e11  #: 3 (100 km/s/Mpc)^2 / (8 pi G) [h^2 Msun / Mpc^3]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Overrides:
 
 @dataclass(frozen=True)
 class RawHeader:
-    """What a file says, in its own units; None where it says nothing. Counts are taken file by file."""
+    """What a file says, in its own units; None where it says nothing. `particles`: in all files, unchecked."""
 
     mass_table: tuple[float, ...] = (0.0,) * N_TYPES
     time: float | None = None
@@ -58,6 +59,7 @@ class RawHeader:
     omega_m: float | None = None
     omega_lambda: float | None = None
     h: float | None = None
+    particles: tuple[int, ...] = (0,) * N_TYPES
     is_comoving: bool | None = None
     is_periodic: bool | None = None
 
@@ -136,6 +138,18 @@ def _redshift(raw: RawHeader, over: Overrides, a: float) -> float:
     return z if z is not None and abs(a * (1 + z) - 1) < 1e-3 else 1 / a - 1
 
 
+def _length_by_mass(raw: RawHeader, over: Overrides, notes: list[str]) -> dict[str, CodeUnit]:
+    """Mpc/h where the file states no unit and only with this one its particles make up a universe of matter."""
+    mass_unit = (over.unit("mass") or CodeUnit(DEFAULT_SIZES["mass"], -1.0, "")).size
+    mass = mass_unit * math.fsum(n * m for n, m in zip(raw.particles, raw.mass_table, strict=True))
+    if raw.box_size is None or not _positive(raw.box_size) or over.box_size is not None:
+        return {}
+    if 0.01 < mass / (CRITICAL_DENSITY * raw.box_size**3) < 3:
+        notes.append("no length unit: Mpc/h fits the mass in the box (argument length_unit)")
+        return {"length": CodeUnit(1.0, -1.0, "mass in the box")}
+    return {}
+
+
 def resolve(
     raw: RawHeader, over: Overrides, stored_units: dict[str, CodeUnit], path: str, notes: list[str]
 ) -> tuple[SnapshotHeader, CodeUnits]:
@@ -159,6 +173,8 @@ def resolve(
         h = over.hubble or (raw.h if raw.h is not None and _positive(raw.h) else 1.0)
         omega_m = over.omega_m if over.omega_m is not None else raw.omega_m or 0.0
         omega_lambda = over.omega_lambda if over.omega_lambda is not None else raw.omega_lambda or 0.0
+    if cosmological and "length" not in stored_units and over.length_unit is None:
+        stored_units = stored_units | _length_by_mass(raw, over, notes)
     chosen = {}
     for kind, size in DEFAULT_SIZES.items():
         default = CodeUnit(size, 0.0 if kind == "velocity" else -1.0, "Gadget default")

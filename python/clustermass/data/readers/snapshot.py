@@ -117,8 +117,12 @@ class Snapshot:
         found = []
         for t, ptype in enumerate(PARTICLE_TYPES):
             if self.header.counts[t]:
-                lacking = (name for name in _EXPECTED[ptype] if self._source(t, name) is None)
-                found += [MissingField(ptype, name, self._reason(t, name), _PREVENTS[name]) for name in lacking]
+                lacking = (name for name in FIELDS if self._source(t, name) is None)
+                found += [
+                    MissingField(ptype, name, self._reason(t, name), _PREVENTS.get(name, ""))
+                    for name in lacking
+                    if name in _EXPECTED[ptype] or self._is_held(t, name)
+                ]
         if not self.header.counts[0]:
             found.append(MissingField("", "gas", "no gas particles", "Compton y and X-ray maps"))
         if not self.header.counts[4]:
@@ -235,6 +239,10 @@ class Snapshot:
             return f"derived: radius of {stream.N_NEIGHBOURS} particles' mass at the density stored", "derived"
         return None
 
+    def _is_held(self, t: int, name: str) -> bool:
+        """Whether the file has something under this name that cannot be used: that is worth telling."""
+        return not self._reason(t, name).startswith(("no ", "not in the file", "group "))
+
     def _reason(self, t: int, name: str) -> str:
         return self._absence(t, name) or "not in the file"
 
@@ -245,13 +253,13 @@ class Snapshot:
         return self._unusable[t, name]
 
     def _find_absence(self, t: int, name: str) -> str | None:
-        if name == "formation_scale_factor" and not self.header.is_cosmological:
-            return "the run has no expansion: births are times, not scale factors"
         holders = [part for part in self._parts if part.counts[t]]
         lacking = [part for part in holders if (t, name) not in part.columns]
         if lacking:
             reason = lacking[0].reasons.get((t, name), "not in the file")
             return reason if len(lacking) == len(holders) else f"{reason} {lacking[0].path}"
+        if name == "formation_scale_factor" and not self.header.is_cosmological:
+            return "the run has no expansion: births are times, not scale factors"
         return stream.find_useless(holders, t, name)
 
 
