@@ -8,7 +8,9 @@ namespace py = pybind11;
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
+void bind_noise(py::module_& m);
 void bind_project(py::module_& m);
+void bind_subsample(py::module_& m);
 void bind_views(py::module_& m);
 }  // namespace clustermass::bindings
 
@@ -38,8 +40,10 @@ void register_errors() {
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "Native kernels of clustermass. Arguments are checked for memory safety only: use clustermass.ops.";
     register_errors();
-    clustermass::bindings::bind_beam(m);
-    clustermass::bindings::bind_project(m);
-    clustermass::bindings::bind_views(m);
     m.def("instruction_set", [] { return clustermass::isa_name(clustermass::best_isa()); });
+    clustermass::bindings::bind_beam(m);
+    clustermass::bindings::bind_noise(m);
+    clustermass::bindings::bind_project(m);
+    clustermass::bindings::bind_subsample(m);
+    clustermass::bindings::bind_views(m);
 }

@@ -108,3 +108,30 @@ def views_f64(
     add: bool,
     n_threads: int,
 ) -> None: ...
+def noise_f32(
+    images: NDArray[np.float32],
+    sigma: NDArray[np.float64],
+    items: NDArray[np.int64],
+    *,
+    seed: int,
+    n_threads: int,
+) -> None: ...
+def noise_f64(
+    images: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    items: NDArray[np.int64],
+    *,
+    seed: int,
+    n_threads: int,
+) -> None: ...
+def subsample(
+    offsets: NDArray[np.int64],
+    items: NDArray[np.int64],
+    draw_offsets: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    *,
+    n_draws: int,
+    seed: int,
+    n_threads: int,
+) -> None: ...
+def subsample_uniform(items: NDArray[np.int64], out: NDArray[np.float64], *, seed: int, n_threads: int) -> None: ...

@@ -146,6 +146,17 @@ def seed(value: Any) -> int:
     return integer(value, "seed", low=0, high=2**64 - 1)
 
 
+def item_keys(value: Any, n_items: int, name: str = "items") -> IntArray:
+    """Random-number key of each item: any integers of 64 bits; None gives 0, 1, 2, ..."""
+    if value is None:
+        return np.arange(n_items, dtype=np.int64)
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu":
+        raise DTypeError(f"`{name}` must be integers, got dtype {array.dtype}")
+    _check_shape(array, name, (n_items,))
+    return np.ascontiguousarray(array.astype(np.int64, copy=False))  # uint64 keeps its bits
+
+
 def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
     """One of the allowed words."""
     if value not in allowed:
