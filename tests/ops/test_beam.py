@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
-from tests.reference import beam as reference
-from tests.tolerances import BEAM, F64, peak_error
 
 import clustermass as cm
 from clustermass import _backend, errors
 from clustermass.ops.beam import FWHM_PER_SIGMA
+from tests.reference import beam as reference
+from tests.tolerances import BEAM, F64, peak_error
 
 SIGMAS = [0.05, 0.17, 0.5, 2.5, 24.6]
 SIZES = [(1, 1), (1, 40), (7, 3), (16, 16), (37, 121), (33, 260)]
