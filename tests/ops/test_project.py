@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.reference import project as reference
-from tests.tolerances import SMOOTH, relative_l2
 
 import clustermass as cm
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError, UnitError
+from tests.reference import project as reference
+from tests.tolerances import SMOOTH, relative_l2
 
 ASSIGNMENTS = ["ngp", "cic", "tsc", "sph"]
 SHAPE, PIXEL, ORIGIN = (24, 17), 0.5, (3.0, -2.0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.reference import views as reference
-from tests.tolerances import SMOOTH, relative_l2
 
 import clustermass as cm
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError, UnitError
+from tests.reference import views as reference
+from tests.tolerances import SMOOTH, relative_l2
 
 BOX = 20.0
 DIRECTIONS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, -1, 0], [-0.3, 0.4, -0.8], [0.577, 0.577, 0.578]])
