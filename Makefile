@@ -28,6 +28,7 @@ demo: build
 	$(BIN)/clustermass demo --out demo
 
 bench: build
+	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.run
 
 lint: $(VENV)/.ready

@@ -1,0 +1,79 @@
+"""The frozen work of every benchmark: sizes, particles, images. Changing one makes old results incomparable."""
+
+from __future__ import annotations
+
+from functools import cache
+from statistics import NormalDist
+
+import numpy as np
+
+SHAPE = (120, 120)  # pixels; one pixel is 1 Mpc, so that positions are in pixels too
+CHANNELS = 4
+PARTICLES = 10_000_000  # P1 to P3
+VIEW_PARTICLES, VIEWS = 1_000_000, 16  # P4
+SPH_PARTICLES = 1_000_000  # P5
+NFW_CONCENTRATION, NFW_RADIUS = 5.0, 55.0  # [pixel]; the brightest pixel then holds 0.35 % of the particles
+SPH_MEDIAN, SPH_SPREAD_BELOW, SPH_SPREAD_ABOVE = 2.6, 0.68, 0.40  # support 0.85, 2.6, 5.0 pixels at 5, 50, 95 %
+BEAM_IMAGES, BEAM_SIGMA = 2000, 2.5  # P6
+BEAM_FWHM = BEAM_SIGMA * np.sqrt(8 * np.log(2))
+CLUSTERS, RATES, DRAWS = 10_000, np.linspace(0.1, 1.0, 10), 10  # S1: 10 draws at each rate
+RICHNESS, RICHNESS_SLOPE = (10, 764), -1.4  # mean 99: 54 million indices
+
+
+@cache
+def nfw_positions(n):
+    """NFW sphere in the middle of the field, float32 (n, 3) [pixel]."""
+    rng = np.random.default_rng(1)
+    x = np.linspace(0.0, NFW_CONCENTRATION, 20_001)
+    mass = np.log1p(x) - x / (1 + x)
+    radius = np.interp(rng.random(n) * mass[-1], mass, x) * (NFW_RADIUS / NFW_CONCENTRATION)
+    height, azimuth = rng.uniform(-1, 1, n), rng.uniform(0, 2 * np.pi, n)
+    across = radius * np.sqrt(1 - height**2)
+    positions = np.empty((n, 3), np.float32)
+    positions[:, 0], positions[:, 1] = 60 + across * np.cos(azimuth), 60 + across * np.sin(azimuth)
+    positions[:, 2] = 60 + radius * height
+    return positions
+
+
+@cache
+def weights(n):
+    """Four channels, float32 (n, 4)."""
+    return np.random.default_rng(2).uniform(0.5, 1.5, (n, CHANNELS)).astype(np.float32)
+
+
+@cache
+def smoothing_lengths(n):
+    """Radius of kernel support, float32 (n,) [pixel]: small in the middle, large outside."""
+    radius = np.linalg.norm(nfw_positions(n) - np.float32(60), axis=1)
+    rank = np.empty(n)
+    rank[np.argsort(radius)] = (np.arange(n) + 0.5) / n
+    table = np.linspace(0.5 / n, 1 - 0.5 / n, 2001)
+    normal = np.array([NormalDist().inv_cdf(q) for q in table])
+    log_h = np.where(normal < 0, SPH_SPREAD_BELOW, SPH_SPREAD_ABOVE) * normal
+    return (SPH_MEDIAN * np.exp(np.interp(rank, table, log_h))).astype(np.float32)
+
+
+def rotations(n):
+    """Random lines of sight, (n, 3, 3): rows are the row axis, the column axis and the line of sight."""
+    frames = np.linalg.qr(np.random.default_rng(3).normal(size=(n, 3, 3)))[0]
+    return frames * np.linalg.det(frames)[:, None, None]
+
+
+@cache
+def images(n):
+    """Flat noise between 0 and 1, float32 (n, 120, 120)."""
+    return np.random.default_rng(4).random((n, *SHAPE), dtype=np.float32)
+
+
+@cache
+def cluster_offsets():
+    """Clusters with a power law of richness; ragged offsets, int64."""
+    richness = np.arange(RICHNESS[0], RICHNESS[1] + 1)
+    share = richness**RICHNESS_SLOPE
+    members = np.random.default_rng(5).choice(richness, CLUSTERS, p=share / share.sum())
+    return np.concatenate([[0], np.cumsum(members)])
+
+
+def draw_fractions():
+    """The rate of each draw, (clusters, rates x draws)."""
+    return np.broadcast_to(np.repeat(RATES, DRAWS), (CLUSTERS, RATES.size * DRAWS))
