@@ -58,11 +58,11 @@ def main():
     parser.add_argument("row")
     parser.add_argument("--rounds", type=int, default=8)
     args = parser.parse_args()
-    times = {args.path_a: [], args.path_b: []}
+    paths, times = {"A": args.path_a, "B": args.path_b}, {"A": [], "B": []}
     for index in range(args.rounds + args.rounds % 2):
-        for path in list(times)[:: -1 if index % 2 else 1]:
-            times[path].append(_seconds(path, args.row))
-    result = verdict(times[args.path_a], times[args.path_b])
+        for arm in "BA" if index % 2 else "AB":
+            times[arm].append(_seconds(paths[arm], args.row))
+    result = verdict(times["A"], times["B"])
     print(f"{args.row}: A {result['median_a']:.4g} s, B {result['median_b']:.4g} s (medians); "
           f"B / A from {result['low']:.3f} to {result['high']:.3f}: A is {result['a_is']}")  # fmt: skip
 

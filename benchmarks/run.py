@@ -24,7 +24,7 @@ from . import compare, floor, report, streaming
 from .rows import ROWS
 
 ROUNDS = 8
-SLOW = 1.5  # [s] an arm that takes longer gets two rounds
+SLOW = 3.0  # [s] an arm that takes longer gets two rounds
 PACKAGES = ("numpy", "numba", "scipy", "torch", "fast-histogram", "boost-histogram", "swiftsimio", "meshoid", "Pylians")
 
 
@@ -46,13 +46,13 @@ def measure(row, rounds=ROUNDS):
         if not arm.run:
             return {"name": arm.name, "installed": False, "bar": row.bars.get(arm.name)}
         clock = 1 if "2 threads" in arm.name else 0
-        seconds = [t[clock] for t in times[arm.name]]
-        result = {"name": arm.name, "installed": True, "ns": 1e9 * min(seconds) / arm.items, "note": arm.note,
-                  "rounds": len(seconds), "items": arm.items}  # fmt: skip
-        own = [t[clock] for t in times[ours.name]][: len(seconds)]
+        seconds, own = [t[clock] for t in times[arm.name]], [t[clock] for t in times[ours.name]]
         per_item = [s * ours.items / arm.items for s in seconds]
-        result["ratio"] = min(per_item) / min(t[clock] for t in times[ours.name])
-        result["band"] = [compare.verdict(own, per_item)[edge] for edge in ("low", "high")]
+        paired = min(len(seconds), len(own))  # slow arms have fewer rounds
+        band = compare.verdict(own[:paired], per_item[:paired])
+        result = {"name": arm.name, "installed": True, "ns": 1e9 * min(seconds) / arm.items, "note": arm.note,
+                  "rounds": paired, "items": arm.items, "ratio": min(per_item) / min(own),
+                  "band": [band["low"], band["high"]]}  # fmt: skip
         return result | {"bar": row.bars.get(arm.name)}
 
     best = min(t[0] for t in times[ours.name])
