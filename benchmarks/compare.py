@@ -4,7 +4,7 @@
 
 PATH_A and PATH_B are folders to put on PYTHONPATH, each with a `clustermass` in it; ROW is a row of benchmarks.run.
 Rounds are even in number and alternate in order. A is called faster than B only if the middle 80 % of the per-round
-ratios lie on one side of 1.
+ratios lie on one side of 1, and only from six rounds on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from statistics import median
+
+FEWEST = 6  # rounds that a verdict needs
 
 
 def timed(run):
@@ -38,9 +40,10 @@ def interleave(arms, rounds):
 def verdict(a, b):
     """Median of each arm, and the band of b / a per round: above 1 where a is faster."""
     ratios = sorted(y / x for x, y in zip(a, b, strict=True))
-    cut = len(ratios) // 10 if len(ratios) >= 10 else int(len(ratios) >= 6)
+    cut = len(ratios) // 10 if len(ratios) >= 10 else int(len(ratios) >= FEWEST)
     low, high = ratios[cut], ratios[-1 - cut]
-    word = "faster" if low > 1 else "slower" if high < 1 else "not distinguishable"
+    enough = len(ratios) >= FEWEST
+    word = "faster" if enough and low > 1 else "slower" if enough and high < 1 else "not distinguishable"
     return {"median_a": median(a), "median_b": median(b), "low": low, "high": high, "a_is": word}
 
 

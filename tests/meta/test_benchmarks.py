@@ -20,6 +20,7 @@ def test_rounds_alternate():
 def test_verdict_needs_the_whole_band():
     assert compare.verdict([1.0] * 8, [1.5, 1.2, 1.3, 1.1, 1.4, 1.2, 1.3, 1.2])["a_is"] == "faster"
     assert compare.verdict([1.0] * 8, [0.5] * 8)["a_is"] == "slower"
+    assert compare.verdict([1.0] * 4, [0.5] * 4)["a_is"] == "not distinguishable"
     assert compare.verdict([1.0] * 8, [1.5, 0.9, 1.3, 0.8, 1.4, 1.2, 1.3, 1.2])["a_is"] == "not distinguishable"
 
 
