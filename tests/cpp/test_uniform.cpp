@@ -25,6 +25,22 @@ void test_rejection_is_exact_at_the_borders() {
     }
 }
 
+/// x with x * odd = 1 modulo 2^32: every Newton step doubles the number of right bits.
+std::uint32_t inverse(std::uint32_t odd) {
+    std::uint32_t x = odd;
+    for (int i = 0; i < 5; ++i) x *= 2u - odd * x;
+    return x;
+}
+
+void test_first_word_kept_and_last_word_thrown_away() {
+    for (const std::uint32_t range : {3u, 5u, 1001u, 99'999'999u, 0x80000001u, 0xffffffffu}) {
+        const auto excess = static_cast<std::uint32_t>((std::uint64_t(1) << 32) % range);
+        std::uint32_t value = 0;
+        CHECK(bounded_integer(excess * inverse(range), range, value));
+        CHECK(!bounded_integer((excess - 1) * inverse(range), range, value));
+    }
+}
+
 /// Just above 2^31 almost half of the words are thrown away.
 void test_large_range_rejects_the_right_share() {
     constexpr std::uint32_t kRange = 0x80000001u;
@@ -49,6 +65,7 @@ void test_unit_interval() {
 
 int main() {
     test_rejection_is_exact_at_the_borders();
+    test_first_word_kept_and_last_word_thrown_away();
     test_large_range_rejects_the_right_share();
     test_unit_interval();
     return clustermass::test::failures();

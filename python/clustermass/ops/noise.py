@@ -59,8 +59,8 @@ def add_noise(
 
     Notes
     -----
-    Accuracy: z is a float32 number, the same for float32 and float64 images, within 6e-7 of the exact Box-Muller
-    transform of its random bits. |z| <= 6.66, a bound that a normal number exceeds once in 4e10 draws.
+    Accuracy: z is a float32 number, the same for float32 and float64 images; its relative error against the exact
+    Box-Muller transform of its random bits is below 4.6e-7. |z| <= 6.66, which a normal number exceeds once in 4e10.
     Determinism: equal bits for every backend, instruction set and `n_threads`, and for any split of the images into
     calls with the same `items` (docs/determinism.md).
     Cost: O(number of pixels); no memory beyond the result.

@@ -48,7 +48,7 @@ CM_HD float normal_radius(std::uint32_t word) {
 
 /// Two independent standard normal numbers from two random words (Box & Muller 1958). The second word gives the
 /// direction: its low 30 bits an angle within 45 degrees of an axis, its high two bits which axis and which side.
-/// Relative error below 4.5e-7 (worst of all words: radius 1.6e-7, direction 2.4e-7; product 0.6e-7). |x| <= 6.66: a
+/// Relative error below 4.6e-7 (worst of all words: radius 1.6e-7, direction 2.4e-7; product 0.6e-7). |x| <= 6.66: a
 /// normal number is beyond that once in 4e10 draws. Never 0.
 CM_HD NormalPair normal_pair(std::uint32_t radius_word, std::uint32_t angle_word) {
     const float radius = normal_radius(radius_word);
