@@ -12,6 +12,13 @@ __version__ = "0.1.0"
 
 # public name -> module that holds it
 _PUBLIC: dict[str, str] = {
+    "MapSet": "data.maps_file",
+    "MapSettings": "features.maps",
+    "Targets": "features.targets",
+    "draw_maps": "features.preview",
+    "make_maps": "features.make",
+    "read_maps": "data.maps_file",
+    "targets_from_groups": "features.targets",
     "CHANNELS": "features.channels",
     "Channel": "features.channels",
     "Subsamples": "ops.subsample",

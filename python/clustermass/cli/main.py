@@ -30,6 +30,9 @@ EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
 # `add_arguments(parser)` and `execute(args) -> exit code`, and is imported only when it is the one asked for.
 COMMANDS: dict[str, str] = {
     "info": "say what a snapshot or group catalogue is, holds and lacks",
+    "maps": "make observed maps of the clusters in a simulation snapshot",
+    "preview": "draw some clusters of a file of maps",
+    "demo": "make and draw maps of the data that come with the package",
 }
 
 
@@ -100,7 +103,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)
-    args = _parser(chosen).parse_args(words)
+    args = _parser(chosen).parse_args(words, argparse.Namespace(words=words))
     usage = (DomainError, UnitError, DTypeError, BackendUnavailableError, MissingDependencyError)
     try:
         with warnings.catch_warnings():
