@@ -6,11 +6,12 @@ Public names load their module when first used, so that importing the package co
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# public name -> module that holds it
+# public name -> module that holds it, sorted. Type checkers see the same names through the imports below
+# (tests/meta/test_public_names.py compares the two lists).
 _PUBLIC: dict[str, str] = {
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
@@ -21,10 +22,11 @@ _PUBLIC: dict[str, str] = {
     "targets_from_groups": "features.targets",
     "CHANNELS": "features.channels",
     "Channel": "features.channels",
+    "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
-    "add_noise": "ops.noise",
     "beam_margin": "ops.beam",
     "bremsstrahlung_luminosity": "features.tracers",
+    "build_particle_index": "ops.views",
     "channel_fields": "features.channels",
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
@@ -33,14 +35,12 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
-    "select_flat_mass_function": "ops.subsample",
-    "select_smooth_mass_function": "ops.subsample",
-    "write_demo_snapshot": "data.mocks.demo",
-    "ParticleIndex": "ops.views",
-    "build_particle_index": "ops.views",
     "project_particles": "ops.project",
     "project_views": "ops.views",
+    "select_flat_mass_function": "ops.subsample",
+    "select_smooth_mass_function": "ops.subsample",
     "view_rotations": "ops.views",
+    "write_demo_snapshot": "data.mocks.demo",
 }
 
 # modules that are used by name after `import clustermass`
@@ -48,13 +48,37 @@ _MODULES = ("datasets",)
 
 __all__ = ["__version__", *_MODULES, *_PUBLIC]
 
+if TYPE_CHECKING:
+    from . import datasets as datasets
+    from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
+    from .data.readers import open_groups as open_groups
+    from .data.readers import open_snapshot as open_snapshot
+    from .features.channels import CHANNELS as CHANNELS
+    from .features.channels import Channel as Channel
+    from .features.channels import channel_fields as channel_fields
+    from .features.channels import channel_weights as channel_weights
+    from .features.tracers import bremsstrahlung_luminosity as bremsstrahlung_luminosity
+    from .features.tracers import compton_upsilon as compton_upsilon
+    from .features.tracers import gas_temperature as gas_temperature
+    from .ops.beam import beam_margin as beam_margin
+    from .ops.beam import convolve_beam as convolve_beam
+    from .ops.project import project_particles as project_particles
+    from .ops.subsample import Subsamples as Subsamples
+    from .ops.subsample import draw_subsamples as draw_subsamples
+    from .ops.subsample import select_flat_mass_function as select_flat_mass_function
+    from .ops.subsample import select_smooth_mass_function as select_smooth_mass_function
+    from .ops.views import ParticleIndex as ParticleIndex
+    from .ops.views import build_particle_index as build_particle_index
+    from .ops.views import project_views as project_views
+    from .ops.views import view_rotations as view_rotations
+else:  # hidden from type checkers: for them it would make every misspelt name a valid one
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _PUBLIC:
+            return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@
 ///
 /// The projection along the line of sight of the cubic spline (Monaghan & Lattanzio 1985) and of Wendland's C2 kernel
 /// (Wendland 1995) has no cheap closed form. With t = 1 - (b / support)^2 it is t^4 Q(2 t - 1), Q of degree six; the
-/// fit is within 2.3e-4 (cubic) and 5.4e-4 (Wendland) of the central value everywhere and never negative
+/// fit of equal mass is within 3.3e-4 (cubic) and 8.6e-4 (Wendland) of the central value everywhere and never negative
 /// (tests/validation/test_sph_kernel.py integrates the kernels and compares). The scale is free: every particle is
 /// normalised by the sum over its own samples.
 namespace clustermass::math {
