@@ -117,16 +117,17 @@ def _counts(members: _validate.IntArray, fraction: Any, count: Any, n_draws: int
     """How many to draw, shape (n_items, n_draws)."""
     if (fraction is None) == (count is None):
         raise DomainError(f"give exactly one of `fraction` and `count`, got {'neither' if count is None else 'both'}")
-    if count is not None:
-        counts = np.asarray(count)
-        if counts.dtype.kind not in "iu" and counts.size:
-            raise DTypeError(f"`count` must be integers, got dtype {counts.dtype}")
-        counts = _per_draw(counts.astype(np.int64, copy=False), "count", members.size, n_draws)
-    else:
+    if fraction is not None:
         fractions = _validate.float_array(fraction, "fraction", (None,) * np.ndim(fraction), dtype=np.float64)
         fractions = _per_draw(fractions.reshape(np.shape(fraction)), "fraction", members.size, n_draws)
-        _check_each((fractions >= 0) & (fractions <= 1), fractions, "`fraction` must be from 0 to 1")
-        counts = np.floor(fractions * members[:, None] + 0.5).astype(np.int64)
+        if not (fractions.min(initial=0.0) >= 0 and fractions.max(initial=0.0) <= 1):  # NaN fails too
+            _check_each((fractions >= 0) & (fractions <= 1), fractions, "`fraction` must be from 0 to 1")
+        counts: _validate.IntArray = (fractions * members[:, None] + 0.5).astype(np.int64)  # floor: none is negative
+        return counts
+    counts = np.asarray(count)
+    if counts.dtype.kind not in "iu" and counts.size:
+        raise DTypeError(f"`count` must be integers, got dtype {counts.dtype}")
+    counts = _per_draw(counts.astype(np.int64, copy=False), "count", members.size, n_draws)
     _check_each(counts >= 0, counts, "`count` must not be negative")
     _check_each(counts <= members[:, None], counts, "`count` must be at most the number of members", members)
     return counts
