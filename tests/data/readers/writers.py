@@ -149,7 +149,8 @@ def write_gadget_hdf5(path, made, *, names=GADGET, attributes=None, header=None,
                 if name in skip or (t, name) in skip:
                     continue
                 stored = (values * factors.get(name, 1)).astype(np.uint32 if name == "ids" else dtype)
-                options = {"chunks": (chunks, *values.shape[1:]), "compression": "gzip"} if chunks else {}
+                shape = (min(chunks or 1, len(values)), *values.shape[1:])
+                options = {"chunks": shape, "compression": "gzip"} if chunks else {}
                 data = file.create_dataset(f"PartType{i}/{names[name]}", data=stored, **options)
                 if attributes:
                     attributes(data, name, length, mass)
@@ -265,7 +266,10 @@ def write_swift(path, made, *, kernel=b"Quartic spline (M5)", gamma=2.018932, na
         for name, symbol, value in zip(("length", "mass", "time"), ("U_L", "U_M", "U_t"), cgs, strict=True):
             file.require_group("Units").attrs[f"Unit {name} in cgs ({symbol})"] = [value]
         for i, t in enumerate(TYPES):
-            for name, values in made.data.get(t, {}).items():
+            fields = made.data.get(t, {})
+            if fields and made.mass_table[i]:  # SWIFT always stores masses
+                fields = fields | {"masses": np.full(made.counts[i], made.mass_table[i])}
+            for name, values in fields.items():
                 if name not in names:
                     continue
                 stored = swift_value(made, name, values, gamma, units)
@@ -280,3 +284,56 @@ def write_swift(path, made, *, kernel=b"Quartic spline (M5)", gamma=2.018932, na
                     data.attrs[key] = [float(np.prod(np.power(cgs, powers)))]
                     data.attrs["a-scale exponent"], data.attrs["h-scale exponent"] = [float(a_power)], [0.0]
     return path
+
+
+def write_groups(path, n=6, n_sub=9, *, a=0.8, h=0.7, length=1e-3, header=None, parameters=None, skip=(), tng=False,
+                 seed=3):  # fmt: skip
+    """A Gadget-4 or TNG catalogue; returns what it holds in the units of the package."""
+    rng = np.random.default_rng(seed)
+    mass = 10 ** rng.uniform(13, 15, n)
+    expansion = 0.3 / a**3 + 0.7
+    radius = (mass * h / (2.3251e14 * expansion * a**3)) ** (1 / 3) / h  # M200c = 200 rho_c(a) 4 pi / 3 (a R200c)^3
+    held = {
+        "positions": rng.uniform(0, 20, (n, 3)), "velocities": rng.normal(0, 300, (n, 3)), "m200c": mass,
+        "r200c": radius, "m500c": 0.7 * mass, "r500c": 0.65 * radius, "m200m": 1.2 * mass, "r200m": 1.4 * radius,
+        "masses": 1.1 * mass, "length_by_type": rng.integers(1, 99, (n, 6)),
+        "first_subhalo": np.where(np.arange(n) < n - 1, np.arange(n), -1), "n_subhaloes": np.ones(n, int),
+    }  # fmt: skip
+    held["n_subhaloes"][-1] = 0
+    sub = {
+        "positions": rng.uniform(0, 20, (n_sub, 3)), "velocities": rng.normal(0, 300, (n_sub, 3)),
+        "masses": 10 ** rng.uniform(11, 14, n_sub), "group_index": rng.integers(0, n, n_sub),
+        "length_by_type": rng.integers(1, 9, (n_sub, 6)), "velocity_dispersion": rng.uniform(50, 900, n_sub),
+        "maximum_circular_velocity": rng.uniform(50, 900, n_sub),
+    }  # fmt: skip
+    names = {
+        "positions": "GroupPos", "velocities": "GroupVel", "m200c": "Group_M_Crit200", "r200c": "Group_R_Crit200",
+        "m500c": "Group_M_Crit500", "r500c": "Group_R_Crit500", "m200m": "Group_M_Mean200", "r200m": "Group_R_Mean200",
+        "masses": "GroupMass", "length_by_type": "GroupLenType", "first_subhalo": "GroupFirstSub",
+        "n_subhaloes": "GroupNsubs",
+    }  # fmt: skip
+    sub_names = {
+        "positions": "SubhaloPos", "velocities": "SubhaloVel", "masses": "SubhaloMass",
+        "group_index": "SubhaloGrNr" if tng else "SubhaloGroupNr", "length_by_type": "SubhaloLenType",
+        "velocity_dispersion": "SubhaloVelDisp", "maximum_circular_velocity": "SubhaloVmax",
+    }  # fmt: skip
+    factors = dict.fromkeys(("positions", "r200c", "r500c", "r200m"), h / length)
+    factors |= dict.fromkeys(("m200c", "m500c", "m200m", "masses"), h / 1e10)
+    subs = "Nsubgroups" if tng else "Nsubhalos"
+    head = {"Time": a, "Redshift": 1 / a - 1, "BoxSize": 20 * h / length, "NumFiles": 1, "Ngroups_ThisFile": n,
+            "Ngroups_Total": n, f"{subs}_ThisFile": n_sub, f"{subs}_Total": n_sub}  # fmt: skip
+    model = {"HubbleParam": h, "Omega0": 0.3, "OmegaLambda": 0.7}
+    with h5py.File(path, "w") as file:
+        file.create_group("Header").attrs.update(head | (model if tng else {}) | (header or {}))
+        if not tng and parameters is not False:
+            file.create_group("Parameters").attrs.update(model | (parameters or {}))
+        for group, table, group_names in (("Group", held, names), ("Subhalo", sub, sub_names)):
+            file.create_group(group)
+            for entry, values in table.items():
+                if entry in skip:
+                    continue
+                # the codes sum a^2 dx/dt over a group: its velocity is stored times a, that of a subhalo is peculiar
+                factor = a if (group, entry) == ("Group", "velocities") else factors.get(entry, 1)
+                kind = "i4" if values.dtype.kind == "i" else "f4"
+                file[f"{group}/{group_names[entry]}"] = (values * factor).astype(kind)
+    return held, sub

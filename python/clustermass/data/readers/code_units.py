@@ -185,8 +185,8 @@ def _astropy_size(value: Any, kind: str, name: str) -> float:
     from astropy import units as u
 
     try:
-        size = float(u.Quantity(value).to_value(_INTERNAL_NAMES[kind]))
-    except (u.UnitConversionError, TypeError) as exc:
+        size = float((1 * value).to_value(_INTERNAL_NAMES[kind]))  # a Unit or a Quantity
+    except (u.UnitConversionError, AttributeError, TypeError) as exc:
         raise UnitError(f"`{name}` must be a unit of {kind}, got {value!r}") from exc
     if not (size > 0 and math.isfinite(size)):
         raise DomainError(f"`{name}` must be above 0, got {value!r}")

@@ -119,7 +119,7 @@ def stored_units(file: h5py.File, path: str) -> dict[str, CodeUnit]:
 
 def scaling_at(data: h5py.Dataset, path: str) -> Scaling | None:
     """What a dataset's attributes say about its unit."""
-    values = {name: hdf5.number(data, name, path) for name in SCALING_ATTRIBUTES if name in data.attrs}
+    values = {name: hdf5.number(data, name, path) for name in SCALING_ATTRIBUTES}
     return scaling_of({name: value for name, value in values.items() if value is not None})
 
 

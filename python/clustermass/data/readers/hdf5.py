@@ -26,6 +26,7 @@ MAX_LINKS = 16
 MAX_EXPANSION = 1.2 * 1032
 CACHE_BYTES = 16 * 2**20  #: chunk cache of an open dataset: a chunk up to this size is unpacked once
 
+_TEXT = ("Code", "Kernel function", "InitialConditions:periodic")
 # deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: those that HDF5 and h5py carry themselves
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 _RAISED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError,
@@ -91,13 +92,15 @@ def attribute(obj: h5py.Group | h5py.Dataset | None, name: str, path: str) -> An
     if obj is None:
         return None
     with translated(path, f"attribute {name}"):
-        if name not in obj.attrs:
+        key = name.encode()
+        if not h5py.h5a.exists(obj.id, key):
             return None
-        attr = h5py.h5a.open(obj.id, name.encode())
-        if attr.get_storage_size() > MAX_ATTRIBUTE_BYTES:
-            raise FileFormatError(
-                f"{path}: attribute {name} has {attr.get_storage_size()} bytes, expected at most 1 MB"
-            )
+        attr = h5py.h5a.open(obj.id, key)
+        if (size := attr.get_storage_size()) > MAX_ATTRIBUTE_BYTES:
+            raise FileFormatError(f"{path}: attribute {name} has {size} bytes, expected at most 1 MB")
+        # text of variable length lies elsewhere in the file, where damage can make the library loop: only for names
+        if attr.dtype.kind == "O" and name not in _TEXT:
+            raise FileFormatError(f"{path}: attribute {name} must be numbers, got {attr.dtype}")
         return _plain(obj.attrs[name])
 
 
@@ -105,11 +108,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, h5py.Empty):
         return None
     array = np.asarray(value)
-    if array.dtype.kind in "SO":
-        first = array.reshape(-1)[0] if array.size else ""
+    if array.size == 0:
+        return None
+    if array.dtype.kind in "SOU":
+        first = array.reshape(-1)[0]
         return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
-    if array.dtype.kind == "U":
-        return str(array.reshape(-1)[0])
     if array.dtype.kind not in "iufb":
         raise ValueError(f"expected numbers or text, got {array.dtype}")
     return array.item() if array.ndim == 0 else tuple(array.reshape(-1).tolist())

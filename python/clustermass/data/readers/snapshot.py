@@ -254,6 +254,8 @@ class Snapshot:
 
     def _find_absence(self, t: int, name: str) -> str | None:
         holders = [part for part in self._parts if part.counts[t]]
+        if not holders:
+            return "no particles of this type"
         lacking = [part for part in holders if (t, name) not in part.columns]
         if lacking:
             reason = lacking[0].reasons.get((t, name), "not in the file")
