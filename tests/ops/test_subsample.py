@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import clustermass as cm
+from clustermass import _backend
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError
 from tests.reference import philox
 from tests.reference import subsample as reference
@@ -147,13 +149,23 @@ def test_native_and_numba_agree_on_a_large_batch(rng):
 
 
 def test_the_lock_of_python_is_released():
+    """This thread runs while the kernel is in its middle half."""
+    core = _backend.load("native", "subsample")
     offsets = np.arange(0, 100 * 200_001, 100)
-    worker = threading.Thread(target=cm.draw_subsamples, args=(offsets,), kwargs={"fraction": 0.5, "seed": 1})
+    indices = np.empty(50 * 200_000, np.int64)
+    times = []
+
+    def work():
+        times.append(time.perf_counter())
+        core.subsample(offsets, offsets[1:], offsets // 2, indices, n_draws=1, seed=1, n_threads=1)
+        times.append(time.perf_counter())
+
+    worker, turns = threading.Thread(target=work), []
     worker.start()
-    turns = 0
     while worker.is_alive():
-        turns += 1
-    assert turns > 1000
+        turns.append(time.perf_counter())
+    quarter = (times[1] - times[0]) / 4
+    assert any(times[0] + quarter < turn < times[1] - quarter for turn in turns)
 
 
 def test_count_and_fraction_may_be_given_per_item_and_draw(backend):
