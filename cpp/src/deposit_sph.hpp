@@ -10,7 +10,7 @@ constexpr double kMaxKeptSupport = 32;  ///< the samples of a wider kernel are n
 /// The samples of a kernel wider than this sum to its integral within 3e-9 (32) and 1e-12 (256): no need to sum them.
 template <class Real>
 constexpr double kMaxSummedSupport = sizeof(Real) == 4 ? 32 : 256;
-constexpr int kMaxSide = 66, kMaxVectors = 9;
+constexpr int kMaxSide = 66, kMaxVectors = 9, kMaxFastRows = 18;
 
 /// First and last pixel centre within `support` of x, still floating point; empty when first > last.
 struct Reach {
@@ -40,67 +40,54 @@ struct SphDeposit {
         return math::sph_value(q, t > 0 ? t : Wide{});
     }
 
-    /// Squared distances, in units of the support, of the sample columns from the particle.
-    CM_HD int columns(const Reach& c, double x, double per_support, Wide (&x2)[kMaxVectors]) const {
-        const Real start = Real((c.first + 0.5 - x) * per_support), step = Real(per_support);
-        const int n_vectors = (int(c.last - c.first) + kWide) / kWide;
+    /// Squared distances, in units of the support, of the sample columns from the particle; the first is `x` away.
+    template <int NVectors>
+    CM_HD void columns(double x, double per_support, Wide* x2) const {
+        const Real start = Real(x * per_support), step = Real(per_support);
         const Wide lane = {0, 1, 2, 3, 4, 5, 6, 7};
-        for (int k = 0; k < n_vectors; ++k) {
+        for (int k = 0; k < NVectors; ++k) {
             const Wide dx = start + (lane + Real(k * kWide)) * step;
             x2[k] = dx * dx;
         }
-        return n_vectors;
     }
 
-    /// Evaluate a row of samples, keep them in float64 and return their sum lane by lane.
-    CM_HD Wide row_samples(const Wide* x2, int n_vectors, double y, double* share) const {
+    /// Evaluate rows of samples, keep them in float64 and return their sum. NVectors: per row, 0 if not known before.
+    template <int NVectors>
+    CM_HD double sample_rows(const Wide* x2, int n_vectors, int n_rows, double first, double step,
+                             double* share) const {
+        const int n = NVectors ? NVectors : n_vectors;
         Wide sum{};
-        for (int k = 0; k < n_vectors; ++k) {
-            const Wide value = values(x2[k], Real(1 - y * y));
-            sum += value;
-            for (int l = 0; l < kWide; ++l) share[k * kWide + l] = double(value[l]);
+        for (int j = 0; j < n_rows; ++j) {
+            const double y = first + j * step;
+            for (int k = 0; k < n; ++k, share += kWide) {
+                const Wide value = values(x2[k], Real(1 - y * y));
+                sum += value;
+                *reinterpret_cast<Double8*>(share) = __builtin_convertvector(value, Double8);
+            }
         }
-        return sum;
+        double s[kWide];
+        for (int l = 0; l < kWide; ++l) s[l] = double(sum[l]);
+        return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
     }
 
     /// One sample per pixel, normalised by the sum of all samples whether inside the image or not.
-    template <int NVectors>  // vectors per row, or 0: found here
-    CM_HD void sampled(const Reach& r, const Reach& c, double row, double col, double support, Weights<P>& w) const {
-        Wide x2[kMaxVectors];
-        const double per_support = 1 / support;
-        const int found = columns(c, col, per_support, x2), n_vectors = NVectors ? NVectors : found;
-        const int n_rows = int(r.last - r.first) + 1, width = n_vectors * kWide;
-        alignas(64) double share[kMaxSide * kMaxVectors * kWide];
-        Wide sum{};
-        for (int j = 0; j < n_rows; ++j)
-            sum += row_samples(x2, n_vectors, (r.first + j + 0.5 - row) * per_support, share + j * width);
-        double total = 0;
-        for (int l = 0; l < kWide; ++l) total += double(sum[l]);
-        w.scale(1 / total);
-        // Whole vectors are deposited, zeros included, where they fit: no branch depends on the width of the kernel.
-        const bool fits =
-            r.first >= 0 && r.last < double(grid.rows) && c.first >= 0 && c.first + width <= double(grid.cols + kApron);
-        const int j_begin = fits ? 0 : int(at_least(0, -r.first));
-        const int j_end = fits ? n_rows : int(at_most(double(n_rows), double(grid.rows) - r.first));
-        const int k_begin = fits ? 0 : int(at_least(0, -c.first));
-        const int k_end = fits ? width : int(at_most(double(width), double(grid.cols) - c.first));
-        double* pixels = grid.pixel(std::int64_t(r.first) + j_begin, std::int64_t(c.first));
-        for (int j = j_begin; j < j_end; ++j, pixels += grid.stride()) {
-            const double* const s = share + j * width;
-            if (NVectors && fits)
-                for (int k = 0; k < NVectors * kWide; ++k) w.add_to(pixels + k * grid_lanes(), s[k]);
-            else
-                for (int k = k_begin; k < k_end; ++k) w.add_to(pixels + k * grid_lanes(), s[k]);
-        }
-    }
-
-    CM_HD void sampled(double row, double col, double support, Weights<P>& w) const {
+    void sampled(double row, double col, double support, Weights<P>& w) const {
         const Reach r = reach(row, support), c = reach(col, support);
         if (!(r.last >= 0 && r.first < double(grid.rows) && c.last >= 0 && c.first < double(grid.cols))) return;
-        if (c.last - c.first < kWide)
-            sampled<1>(r, c, row, col, support, w);
-        else
-            sampled<0>(r, c, row, col, support, w);
+        Wide x2[kMaxVectors];
+        const double step = 1 / support;
+        const int n_vectors = (int(c.last - c.first) + kWide) / kWide, width = n_vectors * kWide;
+        columns<kMaxVectors>(c.first + 0.5 - col, step, x2);
+        const int n_rows = int(r.last - r.first) + 1;
+        alignas(64) double share[kMaxSide * kMaxVectors * kWide];
+        w.scale(1 / sample_rows<0>(x2, n_vectors, n_rows, (r.first + 0.5 - row) * step, step, share));
+        const int j_end = int(at_most(double(n_rows), double(grid.rows) - r.first));
+        const int k_end = int(at_most(double(width), double(grid.cols) - c.first));
+        for (int j = int(at_least(0, -r.first)); j < j_end; ++j) {
+            double* const pixels = grid.pixel(std::int64_t(r.first) + j, std::int64_t(c.first));
+            for (int k = int(at_least(0, -c.first)); k < k_end; ++k)
+                w.add_to(pixels + k * grid_lanes(), share[j * width + k]);
+        }
     }
 
     /// Sum of the samples of a kernel of many pixels.
@@ -145,7 +132,7 @@ struct SphDeposit {
               first_col < double(grid.cols)))
             return;
         Wide x2[kMaxVectors];
-        columns(c, v, 1 / s.support, x2);
+        columns<1>(c.first + 0.5 - v, 1 / s.support, x2);
         double share[kMaxPixels][kMaxPixels] = {}, total = 0;
         const int n_rows = int(r.last - r.first) + 1, n_cols = int(c.last - c.first) + 1;
         int pixel_col[kWide];
@@ -166,25 +153,101 @@ struct SphDeposit {
                     add_inside(std::int64_t(first_row) + j, std::int64_t(first_col) + k, w, share[j][k]);
     }
 
+    void any(const Block<Real>& block, int i) const {
+        const double row = block.row[i], col = block.col[i];
+        const auto s = math::sph_sampling(shape, double(block.smoothing_length[block.item[i]]) * block.per_pixel);
+        Weights<P> w;
+        w.load(block.weights + block.item[i] * block.channels, block.channels);
+        if (s.split == 1 && s.support <= kMaxKeptSupport)
+            sampled(row, col, s.support, w);
+        else if (s.split == 1)
+            wide(row, col, s.support, w);
+        else if (s.split > 1)
+            split(row, col, s, w);
+        else if (row >= 0 && row < double(grid.rows) && col >= 0 && col < double(grid.cols))
+            w.add_to(grid.pixel(std::int64_t(row), std::int64_t(col)), 1.0);
+    }
+
+    /// Most kernels are one or two vectors wide and lie inside the image: those go through a fast lane.
     void operator()(const Block<Real>& block) const {
-        for (int i = 0; i < block.n; ++i) {
-            block.prefetch(i);
-            const double row = block.row[i], col = block.col[i];
-            const auto s = math::sph_sampling(shape, double(block.smoothing_length[block.item[i]]) * block.per_pixel);
-            Weights<P> w;
-            w.load(block.weights + block.item[i] * block.channels, block.channels);
-            if (s.split == 1 && s.support <= kMaxKeptSupport)
-                sampled(row, col, s.support, w);
-            else if (s.split == 1)
-                wide(row, col, s.support, w);
-            else if (s.split > 1)
-                split(row, col, s, w);
-            else if (row >= 0 && row < double(grid.rows) && col >= 0 && col < double(grid.cols))
-                w.add_to(grid.pixel(std::int64_t(row), std::int64_t(col)), 1.0);
-        }
+        FastLane lane;
+        int n[3];
+        sort(block, lane, n);
+        for (int k = 0; k < n[0]; ++k) any(block, lane.order[0][k]);
+        deposit_fast<1>(block, lane, n[1]);
+        deposit_fast<2>(block, lane, n[2]);
     }
 
 private:
+    /// Per particle of a block: where its samples begin and how many rows they have; and the particles by kind: 0 any,
+    /// 1 and 2 as many vectors per row.
+    struct FastLane {
+        double per_support[kBlock], first_row[kBlock], first_col[kBlock];
+        int n_rows[kBlock], kind[kBlock];
+        std::uint8_t order[3][kBlock];
+    };
+    static_assert(kBlock <= 256);
+
+    /// Square roots and divisions for the whole block at once, and then the particles by kind.
+    void sort(const Block<Real>& block, FastLane& lane, int (&n)[3]) const {
+        const double rows = double(grid.rows), cols = double(grid.cols + kApron);
+        double support[kBlock];
+        for (int i = 0; i < block.n; ++i) support[i] = double(block.smoothing_length[block.item[i]]) * block.per_pixel;
+        for (int i = 0; i < block.n; ++i) {
+            const double broad = std::sqrt(support[i] * support[i] + shape.broaden);
+            const Reach r = reach(block.row[i], broad), c = reach(block.col[i], broad);
+            const double n_rows = r.last - r.first + 1, n_cols = c.last - c.first + 1;
+            const bool inside = (support[i] >= 1) & (r.first >= 0) & (r.last < rows) & (c.first >= 0);
+            const bool one = inside & (n_cols <= kWide) & (n_rows <= kWide + 1) & (c.first + kWide <= cols);
+            const bool two = inside & (n_cols <= 2 * kWide) & (n_rows <= kMaxFastRows) & (c.first + 2 * kWide <= cols);
+            lane.per_support[i] = 1 / broad;
+            lane.first_row[i] = r.first;
+            lane.first_col[i] = c.first;
+            lane.n_rows[i] = int(at_most(n_rows, 1 << 20));
+            lane.kind[i] = one ? 1 : two ? 2 : 0;
+        }
+        n[0] = n[1] = n[2] = 0;
+        for (int i = 0; i < block.n; ++i) {
+            block.prefetch(i);
+            const int kind = lane.kind[i];
+            lane.order[kind][n[kind]++] = std::uint8_t(i);
+        }
+    }
+
+    /// Samples of one particle while those of the one before it are deposited: the two are independent, and neither
+    /// alone fills the processor.
+    template <int NVectors>
+    void deposit_fast(const Block<Real>& block, const FastLane& lane, int n) const {
+        constexpr int kSize = (NVectors == 1 ? kWide + 1 : kMaxFastRows) * NVectors * kWide;
+        alignas(64) double share[2][kSize];
+        double total = 0;
+        for (int k = 0; k <= n; ++k) {
+            const double last_total = total;
+            if (k < n) total = sample_fast<NVectors>(block, lane, lane.order[NVectors][k], share[k & 1]);
+            if (k > 0) add_fast<NVectors>(block, lane, lane.order[NVectors][k - 1], share[~k & 1], last_total);
+        }
+    }
+
+    template <int NVectors>
+    CM_HD double sample_fast(const Block<Real>& block, const FastLane& lane, int i, double* share) const {
+        const double step = lane.per_support[i];
+        Wide x2[NVectors];
+        columns<NVectors>(lane.first_col[i] + 0.5 - block.col[i], step, x2);
+        return sample_rows<NVectors>(x2, NVectors, lane.n_rows[i], (lane.first_row[i] + 0.5 - block.row[i]) * step,
+                                     step, share);
+    }
+
+    template <int NVectors>
+    CM_HD void add_fast(const Block<Real>& block, const FastLane& lane, int i, const double* share,
+                        double total) const {
+        Weights<P> w;
+        w.load(block.weights + block.item[i] * block.channels, block.channels);
+        w.scale(1 / total);
+        double* pixels = grid.pixel(std::int64_t(lane.first_row[i]), std::int64_t(lane.first_col[i]));
+        for (int j = 0; j < lane.n_rows[i]; ++j, pixels += grid.stride(), share += NVectors * kWide)
+            for (int k = 0; k < NVectors * kWide; ++k) w.add_to(pixels + k * grid_lanes(), share[k]);
+    }
+
     CM_HD std::int64_t grid_lanes() const { return P == 0 ? grid.lanes : P; }
     CM_HD void add_inside(std::int64_t row, std::int64_t col, const Weights<P>& w, double value) const {
         if (row >= 0 && row < grid.rows && col >= 0 && col < grid.cols) w.add_to(grid.pixel(row, col), value);
