@@ -19,12 +19,21 @@ constexpr int kBlock = 128;  ///< particles per block: its buffers stay in the f
 
 constexpr std::int64_t kAhead = 2 * kBlock;
 
+/// Which particles of the arrays a block holds: a stretch of them, or some picked out.
+struct Stretch {
+    CM_HD std::int64_t operator[](int i) const { return i; }
+};
+struct Picked {
+    std::int64_t item[kBlock];
+    CM_HD std::int64_t operator[](int i) const { return item[i]; }
+};
+
 /// Particles of a block, in pixels, and where their weights and smoothing lengths are.
-template <class Real>
+template <class Real, class Items>
 struct Block {
     int n;
     double row[kBlock], col[kBlock];  ///< position from the corner of pixel (0, 0)  [pixel]
-    std::int64_t item[kBlock];        ///< index into weights and smoothing_length
+    Items items;                      ///< index into weights and smoothing_length
     const Real* weights;              ///< (particles, channels)
     std::int64_t channels;
     const Real* smoothing_length;  ///< [Mpc]
@@ -35,10 +44,14 @@ struct Block {
     struct Ahead {
         const Real* from;
         std::int64_t step;
+        CM_HD void next() {
+            __builtin_prefetch(from);
+            from += step;
+        }
     } ahead[2];
-    CM_HD void prefetch(int i) const {
-        for (const Ahead& a : ahead) __builtin_prefetch(a.from + i * a.step);
-    }
+
+    CM_HD const Real* weights_of(int i) const { return weights + items[i] * channels; }
+    CM_HD double support_of(int i) const { return double(smoothing_length[items[i]]) * per_pixel; }
 };
 
 /// One particle's weights, padded with zeros to the lanes of the grid. P: lanes, or 0 for any multiple of four.
@@ -61,15 +74,15 @@ struct Weights {
         }
     }
     CM_HD void scale(double factor) {
-        for (int k = 0; k < n_vectors; ++k) v[k] *= factor;
+        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) v[k] *= factor;
+    }
+    CM_HD void add_to(double* pixel) const {
+        Vector* const p = reinterpret_cast<Vector*>(pixel);
+        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) p[k] += v[k];
     }
     CM_HD void add_to(double* pixel, double share) const {
         Vector* const p = reinterpret_cast<Vector*>(pixel);
-        if constexpr (P == 0) {
-            for (int k = 0; k < n_vectors; ++k) p[k] += v[k] * share;
-        } else {
-            p[0] += v[0] * share;
-        }
+        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) p[k] += v[k] * share;
     }
 
 private:
@@ -87,34 +100,54 @@ private:
     }
 };
 
-/// Deposit of a block with NGP, CIC or TSC: `share` gives the shares of `N` pixels along one axis.
-template <int P, int N, class Real, class Share>
-void assign_block(const Block<Real>& block, const DepositGrid grid, Share share) {
+/// Shares of a block's particles along both axes, and where their first pixel is.
+template <int N>
+struct Shares {
+    alignas(64) std::int64_t start[kBlock];  ///< first number of the first pixel in the grid; -1: touches none
+    alignas(64) double row[N][kBlock], col[N][kBlock];
+};
+
+/// `share` gives the shares of `N` pixels along one axis.
+template <int N, class Block, class Share>
+CM_HD void find_shares(const Block& block, const DepositGrid& grid, Share share, Shares<N>& out) {
     const double row_end = double(grid.rows), col_end = double(grid.cols);
-    const std::int64_t stride = grid.stride(), lanes = P == 0 ? grid.lanes : P;
-    const double first = double(kApron * stride + kApron * lanes), row_step = double(stride), col_step = double(lanes);
-    alignas(64) double row_share[N][kBlock], col_share[N][kBlock];
-    alignas(64) std::int64_t start[kBlock];  // first number of the first pixel touched; -1: none
+    const double row_step = double(grid.stride()), col_step = double(grid.lanes);
+    const double first = double(kApron) * (row_step + col_step);
     for (int i = 0; i < block.n; ++i) {
         const math::AxisShare<N> r = share(block.row[i]), c = share(block.col[i]);
         const double row = r.first, col = c.first;
         const bool touches = (row > -N) & (row < row_end) & (col > -N) & (col < col_end);
-        start[i] = std::int64_t(touches ? first + row * row_step + col * col_step : -1.0);
-        for (int k = 0; k < N; ++k) {
-            row_share[k][i] = r.share[k];
-            col_share[k][i] = c.share[k];
-        }
+        out.start[i] = std::int64_t(touches ? first + row * row_step + col * col_step : -1.0);
+        if constexpr (N > 1)
+            for (int k = 0; k < N; ++k) {
+                out.row[k][i] = r.share[k];
+                out.col[k][i] = c.share[k];
+            }
     }
-    for (int i = 0; i < block.n; ++i) {
-        block.prefetch(i);
-        if (start[i] < 0) continue;
+}
+
+/// Deposit of a block with NGP, CIC or TSC.
+template <int P, int N, class Block, class Share>
+void assign_block(const Block& block, const DepositGrid grid, Share share) {
+    Shares<N> shares;
+    find_shares(block, grid, share, shares);
+    const std::int64_t stride = grid.stride(), lanes = P == 0 ? grid.lanes : P;
+    auto ahead0 = block.ahead[0], ahead1 = block.ahead[1];
+    for (int i = 0, n = block.n; i < n; ++i) {
+        ahead0.next();
+        ahead1.next();
+        if (shares.start[i] < 0) continue;
         Weights<P> w;
-        w.load(block.weights + block.item[i] * block.channels, block.channels);
-        double* pixel = grid.data + start[i];
-        for (int j = 0; j < N; ++j, pixel += stride) {
-            Weights<P> in_row = w;
-            if constexpr (N > 1) in_row.scale(row_share[j][i]);
-            for (int k = 0; k < N; ++k) in_row.add_to(pixel + k * lanes, N > 1 ? col_share[k][i] : 1.0);
+        w.load(block.weights_of(i), block.channels);
+        double* pixel = grid.data + shares.start[i];
+        if constexpr (N == 1) {
+            w.add_to(pixel);
+        } else {
+            for (int j = 0; j < N; ++j, pixel += stride) {
+                Weights<P> in_row = w;
+                in_row.scale(shares.row[j][i]);
+                for (int k = 0; k < N; ++k) in_row.add_to(pixel + k * lanes, shares.col[k][i]);
+            }
         }
     }
 }

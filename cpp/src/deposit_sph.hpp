@@ -20,7 +20,7 @@ CM_HD Reach reach(double x, double support) { return {std::ceil(x - support - 0.
 CM_HD double at_least(double x, double low) { return x > low ? x : low; }
 CM_HD double at_most(double x, double high) { return x < high ? x : high; }
 
-template <int P, class Real>
+template <int P, class Real, class Block>
 struct SphDeposit {
     static constexpr int kWide = 8;
     using Wide = typename VectorOf<Real, kWide>::Type;
@@ -153,11 +153,11 @@ struct SphDeposit {
                     add_inside(std::int64_t(first_row) + j, std::int64_t(first_col) + k, w, share[j][k]);
     }
 
-    void any(const Block<Real>& block, int i) const {
+    void any(const Block& block, int i) const {
         const double row = block.row[i], col = block.col[i];
-        const auto s = math::sph_sampling(shape, double(block.smoothing_length[block.item[i]]) * block.per_pixel);
+        const auto s = math::sph_sampling(shape, block.support_of(i));
         Weights<P> w;
-        w.load(block.weights + block.item[i] * block.channels, block.channels);
+        w.load(block.weights_of(i), block.channels);
         if (s.split == 1 && s.support <= kMaxKeptSupport)
             sampled(row, col, s.support, w);
         else if (s.split == 1)
@@ -169,7 +169,7 @@ struct SphDeposit {
     }
 
     /// Most kernels are one or two vectors wide and lie inside the image: those go through a fast lane.
-    void operator()(const Block<Real>& block) const {
+    void operator()(const Block& block) const {
         FastLane lane;
         int n[3];
         sort(block, lane, n);
@@ -189,10 +189,10 @@ private:
     static_assert(kBlock <= 256);
 
     /// Square roots and divisions for the whole block at once, and then the particles by kind.
-    void sort(const Block<Real>& block, FastLane& lane, int (&n)[3]) const {
+    void sort(const Block& block, FastLane& lane, int (&n)[3]) const {
         const double rows = double(grid.rows), cols = double(grid.cols + kApron);
         double support[kBlock];
-        for (int i = 0; i < block.n; ++i) support[i] = double(block.smoothing_length[block.item[i]]) * block.per_pixel;
+        for (int i = 0; i < block.n; ++i) support[i] = block.support_of(i);
         for (int i = 0; i < block.n; ++i) {
             const double broad = std::sqrt(support[i] * support[i] + shape.broaden);
             const Reach r = reach(block.row[i], broad), c = reach(block.col[i], broad);
@@ -207,8 +207,10 @@ private:
             lane.kind[i] = one ? 1 : two ? 2 : 0;
         }
         n[0] = n[1] = n[2] = 0;
+        auto ahead0 = block.ahead[0], ahead1 = block.ahead[1];
         for (int i = 0; i < block.n; ++i) {
-            block.prefetch(i);
+            ahead0.next();
+            ahead1.next();
             const int kind = lane.kind[i];
             lane.order[kind][n[kind]++] = std::uint8_t(i);
         }
@@ -217,7 +219,7 @@ private:
     /// Samples of one particle while those of the one before it are deposited: the two are independent, and neither
     /// alone fills the processor.
     template <int NVectors>
-    void deposit_fast(const Block<Real>& block, const FastLane& lane, int n) const {
+    void deposit_fast(const Block& block, const FastLane& lane, int n) const {
         constexpr int kSize = (NVectors == 1 ? kWide + 1 : kMaxFastRows) * NVectors * kWide;
         alignas(64) double share[2][kSize];
         double total = 0;
@@ -229,7 +231,7 @@ private:
     }
 
     template <int NVectors>
-    CM_HD double sample_fast(const Block<Real>& block, const FastLane& lane, int i, double* share) const {
+    CM_HD double sample_fast(const Block& block, const FastLane& lane, int i, double* share) const {
         const double step = lane.per_support[i];
         Wide x2[NVectors];
         columns<NVectors>(lane.first_col[i] + 0.5 - block.col[i], step, x2);
@@ -238,10 +240,10 @@ private:
     }
 
     template <int NVectors>
-    CM_HD void add_fast(const Block<Real>& block, const FastLane& lane, int i, const double* share,
+    CM_HD void add_fast(const Block& block, const FastLane& lane, int i, const double* share,
                         double total) const {
         Weights<P> w;
-        w.load(block.weights + block.item[i] * block.channels, block.channels);
+        w.load(block.weights_of(i), block.channels);
         w.scale(1 / total);
         double* pixels = grid.pixel(std::int64_t(lane.first_row[i]), std::int64_t(lane.first_col[i]));
         for (int j = 0; j < lane.n_rows[i]; ++j, pixels += grid.stride(), share += NVectors * kWide)
@@ -254,8 +256,8 @@ private:
     }
 };
 
-template <int P, class Real>
-void deposit(const Block<Real>& block, const DepositGrid& grid, Assignment assignment, const SphDeposit<P, Real>& sph) {
+template <int P, class Real, class Block>
+void deposit(const Block& block, const DepositGrid& grid, Assignment assignment, const SphDeposit<P, Real, Block>& sph) {
     switch (assignment) {
         case Assignment::ngp: return assign_block<P, 1>(block, grid, [](double x) { return math::ngp_share(x); });
         case Assignment::cic: return assign_block<P, 2>(block, grid, [](double x) { return math::cic_share(x); });

@@ -13,12 +13,14 @@ namespace clustermass::ops {
 namespace {
 
 constexpr std::int64_t kMaxChunks = 16;           // bounds the scratch memory, whatever the number of threads
-constexpr std::int64_t kMinChunkSize = 65536;     // a smaller chunk is not worth a grid
+constexpr std::int64_t kMinChunk = 1 << 18;       // particles; a smaller chunk is not worth a grid
+constexpr std::int64_t kMinSphChunk = 1 << 15;    // their deposits take longer
 constexpr std::int64_t kMaxScratch = 16'000'000;  // numbers (128 MB) in all grids together, or one grid
 
 /// Fixed by the input alone, so that the result does not depend on the number of threads.
-std::int64_t count_chunks(std::int64_t n, std::int64_t grid_size) {
-    return std::clamp<std::int64_t>(std::min(n / kMinChunkSize, kMaxScratch / grid_size), 1, kMaxChunks);
+std::int64_t count_chunks(std::int64_t n, std::int64_t grid_size, Assignment assignment) {
+    const std::int64_t wanted = n / (assignment == Assignment::sph ? kMinSphChunk : kMinChunk);
+    return std::clamp<std::int64_t>(std::min(wanted, kMaxScratch / grid_size), 1, kMaxChunks);
 }
 
 const ProjectLoops& loops() {
@@ -56,7 +58,7 @@ bool project(const Particles<Real>& particles, const ProjectParams& params, cons
     const auto loop = loop_of(loops(), particles);
     const auto n = particles.positions.rows, lanes = DepositGrid::lanes_for(out.items);
     const auto grid_size = DepositGrid::size(out.rows, out.cols, out.items);
-    const auto n_chunks = count_chunks(n, grid_size);
+    const auto n_chunks = count_chunks(n, grid_size, params.assignment);
     std::vector<double> scratch(std::size_t(n_chunks * grid_size), 0.0);
     std::vector<char> valid(std::size_t(n_chunks), 0);
     const auto grid = [&](std::int64_t chunk) {

@@ -34,21 +34,21 @@ bool any_negative(const Real* values, std::int64_t n) {
 
 /// Put particles [first, first + block.n) into the block, in pixels. Returns whether their values are valid.
 template <class Real>
-bool place(const Particles<Real>& particles, const ProjectParams& params, std::int64_t first, Block<Real>& block) {
+bool place(const Particles<Real>& particles, const ProjectParams& params, std::int64_t first,
+           Block<Real, Stretch>& block) {
     const std::int64_t dims = particles.positions.cols;
     const Real* const p = particles.positions.row(first);
+    block.weights = particles.weights.row(first);
     block.ahead[0] = {p + kAhead * dims, dims};
-    block.ahead[1] = {particles.weights.row(first + kAhead), block.channels};
+    block.ahead[1] = {block.weights + kAhead * block.channels, block.channels};
     for (int i = 0; i < block.n; ++i) {
         block.row[i] = (double(p[i * dims]) - params.origin_row) * params.per_pixel;
         block.col[i] = (double(p[i * dims + 1]) - params.origin_col) * params.per_pixel;
-        block.item[i] = first + i;
     }
-    bool valid =
-        !any_not_finite(p, block.n * dims) && !any_not_finite(particles.weights.row(first), block.n * block.channels);
-    if (block.smoothing_length) {
-        const Real* const h = block.smoothing_length + first;
-        valid = valid && !any_not_finite(h, block.n) && !any_negative(h, block.n);
+    bool valid = !any_not_finite(p, block.n * dims) && !any_not_finite(block.weights, block.n * block.channels);
+    if (particles.smoothing_length.size) {
+        block.smoothing_length = particles.smoothing_length.data + first;
+        valid = valid && !any_not_finite(block.smoothing_length, block.n) && !any_negative(block.smoothing_length, block.n);
     }
     return valid;
 }
@@ -56,12 +56,10 @@ bool place(const Particles<Real>& particles, const ProjectParams& params, std::i
 template <class Real, int P>
 bool deposit_range(const Particles<Real>& particles, const ProjectParams& params, std::int64_t begin, std::int64_t end,
                    const DepositGrid& grid) {
-    Block<Real> block;
-    block.weights = particles.weights.data;
+    Block<Real, Stretch> block;
     block.channels = particles.weights.cols;
-    block.smoothing_length = particles.smoothing_length.size ? particles.smoothing_length.data : nullptr;
     block.per_pixel = params.per_pixel;
-    const SphDeposit<P, Real> sph(grid, params.kernel);
+    const SphDeposit<P, Real, Block<Real, Stretch>> sph(grid, params.kernel);
     bool valid = true;
     for (std::int64_t first = begin; first < end; first += kBlock) {
         block.n = int(end - first < kBlock ? end - first : kBlock);

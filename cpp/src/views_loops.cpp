@@ -30,7 +30,7 @@ void rotate(const ParticleIndex<const Real>& index, const math::View& view, cons
 /// Append the candidates that lie in the slab and can touch the image. No branch: most columns hold both kinds.
 template <class Real>
 void select(const Rotated& rotated, int n, std::int64_t from, double half_depth, const DepositGrid& grid,
-            Block<Real>& block) {
+            Block<Real, Picked>& block) {
     const double row_end = double(grid.rows), col_end = double(grid.cols);
     int count = block.n;
     for (int i = 0; i < n; ++i) {
@@ -39,7 +39,7 @@ void select(const Rotated& rotated, int n, std::int64_t from, double half_depth,
             kApron + (block.smoothing_length ? double(block.smoothing_length[from + i]) * block.per_pixel : 0.0);
         block.row[count] = row;
         block.col[count] = col;
-        block.item[count] = from + i;
+        block.items.item[count] = from + i;
         count += int(math::in_slab(rotated.depth[i], half_depth) & (row > -reach) & (row < row_end + reach) &
                      (col > -reach) & (col < col_end + reach));
     }
@@ -49,13 +49,13 @@ void select(const Rotated& rotated, int n, std::int64_t from, double half_depth,
 template <class Real, int P>
 void deposit_runs(const ParticleIndex<const Real>& index, const math::View& view, const ViewsParams& params,
                   Span<const Run> runs, std::int64_t begin, std::int64_t end, const DepositGrid& grid) {
-    Block<Real> block;
+    Block<Real, Picked> block;
     block.n = 0;
     block.weights = index.weights.data;
     block.channels = index.weights.cols;
     block.smoothing_length = params.assignment == Assignment::sph ? index.smoothing_length.data : nullptr;
     block.per_pixel = view.per_pixel;
-    const SphDeposit<P, Real> sph(grid, params.kernel);
+    const SphDeposit<P, Real, Block<Real, Picked>> sph(grid, params.kernel);
     Rotated rotated;
     for (std::int64_t r = 0; r < runs.size; ++r) {
         const Run& run = runs[r];
