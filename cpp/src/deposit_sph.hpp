@@ -240,8 +240,7 @@ private:
     }
 
     template <int NVectors>
-    CM_HD void add_fast(const Block& block, const FastLane& lane, int i, const double* share,
-                        double total) const {
+    CM_HD void add_fast(const Block& block, const FastLane& lane, int i, const double* share, double total) const {
         Weights<P> w;
         w.load(block.weights_of(i), block.channels);
         w.scale(1 / total);
@@ -257,7 +256,8 @@ private:
 };
 
 template <int P, class Real, class Block>
-void deposit(const Block& block, const DepositGrid& grid, Assignment assignment, const SphDeposit<P, Real, Block>& sph) {
+void deposit(const Block& block, const DepositGrid& grid, Assignment assignment,
+             const SphDeposit<P, Real, Block>& sph) {
     switch (assignment) {
         case Assignment::ngp: return assign_block<P, 1>(block, grid, [](double x) { return math::ngp_share(x); });
         case Assignment::cic: return assign_block<P, 2>(block, grid, [](double x) { return math::cic_share(x); });

@@ -48,7 +48,8 @@ bool place(const Particles<Real>& particles, const ProjectParams& params, std::i
     bool valid = !any_not_finite(p, block.n * dims) && !any_not_finite(block.weights, block.n * block.channels);
     if (particles.smoothing_length.size) {
         block.smoothing_length = particles.smoothing_length.data + first;
-        valid = valid && !any_not_finite(block.smoothing_length, block.n) && !any_negative(block.smoothing_length, block.n);
+        valid =
+            valid && !any_not_finite(block.smoothing_length, block.n) && !any_negative(block.smoothing_length, block.n);
     }
     return valid;
 }
