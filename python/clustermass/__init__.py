@@ -13,17 +13,14 @@ __version__ = "0.1.0"
 # public name -> module that holds it, sorted. Type checkers see the same names through the imports below
 # (tests/meta/test_public_names.py compares the two lists).
 _PUBLIC: dict[str, str] = {
-    "MapSet": "data.maps_file",
-    "MapSettings": "features.maps",
-    "Targets": "features.targets",
-    "draw_maps": "features.preview",
-    "make_maps": "features.make",
-    "read_maps": "data.maps_file",
-    "targets_from_groups": "features.targets",
     "CHANNELS": "features.channels",
     "Channel": "features.channels",
+    "MapSet": "data.maps_file",
+    "MapSettings": "features.maps",
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
+    "Targets": "features.targets",
+    "add_noise": "ops.noise",
     "beam_margin": "ops.beam",
     "bremsstrahlung_luminosity": "features.tracers",
     "build_particle_index": "ops.views",
@@ -31,14 +28,18 @@ _PUBLIC: dict[str, str] = {
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
+    "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
     "gas_temperature": "features.tracers",
+    "make_maps": "features.make",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
     "project_particles": "ops.project",
     "project_views": "ops.views",
+    "read_maps": "data.maps_file",
     "select_flat_mass_function": "ops.subsample",
     "select_smooth_mass_function": "ops.subsample",
+    "targets_from_groups": "features.targets",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
 }
@@ -50,6 +51,8 @@ __all__ = ["__version__", *_MODULES, *_PUBLIC]
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from .data.maps_file import MapSet as MapSet
+    from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
@@ -57,11 +60,17 @@ if TYPE_CHECKING:
     from .features.channels import Channel as Channel
     from .features.channels import channel_fields as channel_fields
     from .features.channels import channel_weights as channel_weights
+    from .features.make import make_maps as make_maps
+    from .features.maps import MapSettings as MapSettings
+    from .features.preview import draw_maps as draw_maps
+    from .features.targets import Targets as Targets
+    from .features.targets import targets_from_groups as targets_from_groups
     from .features.tracers import bremsstrahlung_luminosity as bremsstrahlung_luminosity
     from .features.tracers import compton_upsilon as compton_upsilon
     from .features.tracers import gas_temperature as gas_temperature
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
+    from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
     from .ops.subsample import Subsamples as Subsamples
     from .ops.subsample import draw_subsamples as draw_subsamples
