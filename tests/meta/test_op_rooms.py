@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .tree import PACKAGE, REPOSITORY
+from .tree import PACKAGE, REPOSITORY, included
 
 OPS = sorted(path.stem for path in (PACKAGE / "ops").glob("*.py") if not path.stem.startswith("_"))
 ROOMS = {
@@ -20,18 +20,6 @@ ROOMS = {
     "tests": "tests/ops/test_{op}.py",
 }
 MATH = sorted(path.stem for path in (REPOSITORY / "cpp/include/clustermass/math").glob("*.hpp"))
-
-
-def included(path, seen=None):
-    """Headers of ours that a source file reaches."""
-    seen = set() if seen is None else seen
-    for name in re.findall(r'#include "([^"]+)"', path.read_text()):
-        for folder in (path.parent, REPOSITORY / "cpp/include"):
-            header = folder / name
-            if header.is_file() and header not in seen:
-                seen.add(header)
-                included(header, seen)
-    return seen
 
 
 def test_there_are_ops():

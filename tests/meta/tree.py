@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -38,3 +39,15 @@ def module_of(path):
 @cache
 def parsed(path):
     return ast.parse(path.read_text(), filename=str(path))
+
+
+def included(path, seen=None):
+    """Headers of ours that a source file reaches."""
+    seen = set() if seen is None else seen
+    for name in re.findall(r'#include "([^"]+)"', path.read_text()):
+        for folder in (path.parent, REPOSITORY / "cpp/include"):
+            header = folder / name
+            if header.is_file() and header not in seen:
+                seen.add(header)
+                included(header, seen)
+    return seen
