@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from ._jit import njit
 
 SUBSAMPLE = 0x6A09E667F3BCC908
 NOISE = 0x3C6EF372FE94F82B
@@ -20,7 +21,7 @@ def philox_key(seed: int, stream: int) -> np.uint64:
     return np.uint64(seed ^ stream)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def philox(block, draw, item, key):
     """Four random words (each a uint64 below 2^32) of a counter; all arguments are uint64."""
     x0, x1, x2, x3 = block, draw, item & _LOW, item >> _HALF

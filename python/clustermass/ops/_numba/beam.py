@@ -5,11 +5,12 @@ Serial on purpose: it serves machines where the extension is not built.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from ._jit import njit
 
-@numba.njit(cache=True, nogil=True)
+
+@njit(nogil=True)
 def _filter_rows(image, taps, reach, first, out):
     """out[r, c] is the filtered image[r, first + c]; outside the image is zero."""
     cols = image.shape[1]
@@ -25,7 +26,7 @@ def _filter_rows(image, taps, reach, first, out):
             out[r, c] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _beam(images, taps, reach, out, margin):
     rows, cols = images.shape[1:]
     out_rows, out_cols = out.shape[1:]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from math import sqrt
 
-import numba
 import numpy as np
 
+from ._jit import njit
 from ._philox import NOISE, philox, philox_key
 
 _f = np.float32
@@ -25,7 +25,7 @@ _COSINE = tuple(_f(c) for c in (-0.3084244132041931, 0.01585014909505844, -0.000
 _HALF, _ONE, _TINY = _f(0.5), _f(1.0), _f(2.0**-31)
 
 
-@numba.njit(cache=True)
+@njit()
 def _radius(word, scratch, bits):
     """sqrt(-2 ln u) of a word; `bits` is the memory of `scratch` seen as int32."""
     scratch[0] = _f(np.int32(word >> np.uint64(1))) + _HALF
@@ -46,7 +46,7 @@ def _radius(word, scratch, bits):
     return _f(sqrt((p * (f * f) - (f + f)) + _f(np.int32(31) - exponent) * _TWO_LN2))
 
 
-@numba.njit(cache=True)
+@njit()
 def _pair(radius_word, angle_word, scratch, bits):
     radius = _radius(radius_word, scratch, bits)
     x = _f(np.int32(np.uint32((angle_word << np.uint64(2)) | np.uint64(2)))) * _TINY
@@ -61,7 +61,7 @@ def _pair(radius_word, angle_word, scratch, bits):
     return along, across
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _noise(images, sigma, items, key):
     n_items, channels, pixels = images.shape
     normals = np.empty(4, np.float32)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from math import ceil, floor, sqrt
 
-import numba
 import numpy as np
+
+from ._jit import njit
 
 NGP, CIC, TSC, SPH = 0, 1, 2, 3
 POINT_SUPPORT = 1.0 / 16
@@ -33,7 +34,7 @@ def _integral(q: np.ndarray) -> float:
 _INTEGRAL = np.array([_integral(q) for q in _Q])
 
 
-@numba.njit(cache=True)
+@njit()
 def axis_shares(x, assignment, share):
     """First pixel touched; the shares of it and the next ones are left in `share`."""
     if assignment == NGP:
@@ -50,7 +51,7 @@ def axis_shares(x, assignment, share):
     return cell - 1.0
 
 
-@numba.njit(cache=True)
+@njit()
 def sph_value(q, t):
     s = 2.0 * t - 1.0
     total = q[6]
@@ -59,7 +60,7 @@ def sph_value(q, t):
     return t * t * t * t * total
 
 
-@numba.njit(cache=True)
+@njit()
 def _sph_total(row, col, r, c, support, q):
     total = 0.0
     for j in range(r[0], r[1] + 1):
@@ -72,7 +73,7 @@ def _sph_total(row, col, r, c, support, q):
     return total
 
 
-@numba.njit(cache=True)
+@njit()
 def deposit_sph(row, col, support, weight, image, kernel, max_summed):
     rows, cols = image.shape[1:]
     if support < POINT_SUPPORT:
@@ -99,7 +100,7 @@ def deposit_sph(row, col, support, weight, image, kernel, max_summed):
                 image[:, int(j // split), int(k // split)] += weight * (sph_value(q, t) / total)
 
 
-@numba.njit(cache=True)
+@njit()
 def deposit(row, col, support, weight, image, assignment, kernel, max_summed, share):
     """Add one particle, in pixels, to the image."""
     if assignment == SPH:
@@ -116,7 +117,7 @@ def deposit(row, col, support, weight, image, assignment, kernel, max_summed, sh
             image[:, j, k] += weight * (share[0, j - first_row] * share[1, k - first_col])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _project(positions, weights, smoothing_length, image, assignment, kernel, origin_row, origin_col, per_pixel,
              max_summed):  # fmt: skip
     share = np.empty((2, 3))

@@ -5,9 +5,9 @@ Serial on purpose: it serves machines where the extension is not built.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from ._jit import njit
 from ._philox import SUBSAMPLE, UNIFORM, philox, philox_key
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -15,7 +15,7 @@ _HALF = np.uint64(32)
 _WORDS = 4
 
 
-@numba.njit(cache=True)
+@njit()
 def _exchange(permutation, n_members, n_steps, draw, item, key):
     """The first `n_steps` steps of a Fisher-Yates shuffle of the first `n_members` entries."""
     words = np.empty(_WORDS, np.uint64)
@@ -37,7 +37,7 @@ def _exchange(permutation, n_members, n_steps, draw, item, key):
         step += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _subsample(offsets, items, draw_offsets, indices, n_draws, key, permutation):
     for row in range(draw_offsets.size - 1):
         item = row // n_draws
@@ -66,7 +66,7 @@ def subsample(offsets, items, draw_offsets, indices, *, n_draws, seed, n_threads
     _subsample(offsets, items, draw_offsets, indices, n_draws, philox_key(seed, SUBSAMPLE), permutation)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _uniform(items, out, key):
     for i in range(items.size):
         high, low, _, _ = philox(np.uint64(0), np.uint64(0), np.uint64(items[i]), key)

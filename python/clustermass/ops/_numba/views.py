@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from math import floor
 
-import numba
 import numpy as np
 
+from ._jit import njit
 from .project import MAX_SUMMED_SUPPORT, SPH, deposit
 
 APRON = 2.0  # pixels: what a grid scheme or the broadening of a kernel can reach beyond the particle's own size
 
 
-@numba.njit(cache=True)
+@njit()
 def _cell(x, origin, size, n):
     return min(max(int(floor((x - origin) / size)), 0), n - 1)
 
 
-@numba.njit(cache=True)
+@njit()
 def _sort(positions, n_cells, origin, cell_size, box, stored, cell_start, order):
     """Wrapped positions, first particle of each cell and the particles in cell order (counting sort, stable)."""
     n = positions.shape[0]
@@ -60,7 +60,7 @@ def index_f64(positions, weights, smoothing_length, out, *, n_cells, origin, cel
     return True
 
 
-@numba.njit(cache=True)
+@njit()
 def _layer_ranges(layer, main, centre, rotation, half, origin, cell_size, n_cells, periodic, ranges):
     """Cells of each axis that the view's box can touch in one layer of cells; False if none."""
     sight = rotation[2]
@@ -82,7 +82,7 @@ def _layer_ranges(layer, main, centre, rotation, half, origin, cell_size, n_cell
     return True
 
 
-@numba.njit(cache=True)
+@njit()
 def _deposit_cell(begin, end, x, y, z, weights, h, centre, rotation, scale, half_depth, image, assignment, kernel,
                   max_summed, share, weight):  # fmt: skip
     rows, cols = image.shape[1:]
@@ -101,7 +101,7 @@ def _deposit_cell(begin, end, x, y, z, weights, h, centre, rotation, scale, half
             deposit(row, col, support, weight, image, assignment, kernel, max_summed, share)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _view(x, y, z, weights, h, cell_start, n_cells, origin, cell_size, periodic, centre, rotation, scale, half, image,
           assignment, kernel, max_summed):  # fmt: skip
     main = np.argmax(np.abs(rotation[2]))
