@@ -128,7 +128,8 @@ def main():
     result["load_after"] = os.getloadavg()[0]
     if not args.rows:
         save(result)
-    missed = [p["name"] for row in result["rows"] for p in row["peers"] if p["installed"] and report.missed(p)]
+    missed = [f"{row['name']} {p['name']}" for row in result["rows"] for p in row["peers"]
+              if p["installed"] and report.missed(p)]  # fmt: skip
     print("every bar met" if not missed else f"bars missed: {', '.join(missed)}")
 
 
