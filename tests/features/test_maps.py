@@ -115,11 +115,21 @@ def test_snapshot_without_stars_drops_the_channel_or_says_so(snapshot):
         job = plan_maps(snapshot, ONE)
     assert [c.name for c in job.channels] == ["compton_y"]
     assert len(caught) == 3
-    assert any("'stars' needs stars particles" in note for note in job.notes)
+    assert any("left out stars: channel 'stars' needs stars particles" in note for note in job.notes)
     with pytest.raises(MissingFieldError, match="`density`"):
         plan_maps(snapshot, ONE, settings(channels=["xray_soft"]))
-    del snapshot.particles["gas"]
-    with pytest.raises(MissingFieldError, match="no map can be made"), pytest.warns(DataWarning):
+    with pytest.raises(MissingFieldError, match="needs stars particles"):
+        plan_maps(snapshot, ONE, settings(channels=["stars"]))
+
+
+def test_without_any_tracer_masses_are_mapped(snapshot):
+    del snapshot.particles["stars"], snapshot.particles["gas"]["internal_energy"]
+    with pytest.warns(DataWarning) as caught:
+        job = plan_maps(snapshot, ONE)
+    assert len(caught) == 4
+    assert [c.name for c in job.channels] == ["gas_mass", "dark_matter"]
+    snapshot.particles.clear()
+    with pytest.raises(MissingFieldError, match="no map can be made"):
         plan_maps(snapshot, ONE)
 
 

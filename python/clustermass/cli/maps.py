@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--groups", metavar="CATALOGUE", help="group catalogue with centres and masses")
     which.add_argument("--centres", metavar="FILE", help="text with x y z [M200c] in comoving Mpc and Msun (no h)")
     parser.add_argument("--out", required=True, metavar="FILE", help="the HDF5 file to make")
-    parser.add_argument("--channels", metavar="NAMES", help="e.g. stars,xray_soft,xray_bolometric,compton_y (default: "
-                        "those of the four that the snapshot allows), also gas_mass, dark_matter")  # fmt: skip
+    parser.add_argument("--channels", metavar="NAMES", help="stars, xray_soft, xray_bolometric, compton_y (default: "
+                        "those of the four that the snapshot allows), gas_mass, dark_matter")  # fmt: skip
     parser.add_argument("--pixels", type=int, default=120, help="rows and columns of an image (120)")
     parser.add_argument("--field", default="20", metavar="ARCMIN", help="side of an image in arcmin (20)")
     parser.add_argument("--redshift", default="0.03-0.07", metavar="Z", help="0.05, or a range (0.03-0.07)")

@@ -23,6 +23,8 @@ from .views import NAMED_DIRECTIONS, ViewPlan, plan_views
 
 #: made unless told otherwise: the four of Yan et al. 2020
 DEFAULT_CHANNELS = ("stars", "xray_soft", "xray_bolometric", "compton_y")
+#: made when the snapshot allows none of these
+MASS_CHANNELS = ("gas_mass", "dark_matter")
 ASSIGNMENTS = ("auto", "ngp", "cic", "tsc", "sph")
 
 #: views of a batch when the particles stay in memory: what is lost when a run is killed
@@ -36,8 +38,8 @@ class MapSettings:
     Parameters
     ----------
     channels : sequence of str, optional
-        Names from `CHANNELS`. Default: those of stars, soft X-ray, bolometric X-ray and Compton y that the snapshot
-        has the fields for; a channel asked for by name must be possible.
+        Names from `CHANNELS`; each must be possible. Default: those of stars, soft X-ray, bolometric X-ray and Compton
+        y that the snapshot has the fields for, or if it has them for none, gas and dark-matter mass.
     pixels : int
         Rows and columns of an image.
     field : float
@@ -240,27 +242,36 @@ def _note(notes: list[str], text: str) -> None:
 
 
 def _choose_channels(snapshot: Any, names: Sequence[str] | None, notes: list[str]) -> tuple[Channel, ...]:
-    """The channels asked for, or those of the default ones that can be made."""
-    wanted = find_channels(DEFAULT_CHANNELS if names is None else names)
-    if not wanted:
-        raise DomainError("`channels` must name at least one channel, got none")
-    found: list[Channel] = []
-    for channel in wanted:
-        try:
-            if snapshot.count(channel.particle_type) == 0:
-                raise MissingFieldError(
-                    f"channel {channel.name!r} needs {channel.particle_type} particles, which the snapshot lacks"
-                )
-            channel_fields([channel], snapshot.fields(channel.particle_type))
-        except MissingFieldError as exc:
-            if names is not None:
-                raise
-            _note(notes, f"{exc}: left out")
-        else:
-            found.append(channel)
+    """The channels asked for; else those of the default ones that can be made, and if there are none, masses."""
+    if names is not None:
+        wanted = find_channels(names)
+        if not wanted:
+            raise DomainError("`channels` must name at least one channel, got none")
+        for channel in wanted:
+            if problem := _missing_for(snapshot, channel):
+                raise MissingFieldError(problem)
+        return wanted
+    problems = {channel: _missing_for(snapshot, channel) for channel in find_channels(DEFAULT_CHANNELS)}
+    found = [channel for channel, problem in problems.items() if problem is None]
     if not found:
-        raise MissingFieldError(f"no map can be made: {'; '.join(notes[-len(wanted) :])}")
+        found = [channel for channel in find_channels(MASS_CHANNELS) if _missing_for(snapshot, channel) is None]
+    if not found:
+        raise MissingFieldError("no map can be made: " + "; ".join(filter(None, problems.values())))
+    for channel, problem in problems.items():
+        if problem is not None:
+            _note(notes, f"left out {channel.name}: {problem}")
     return tuple(found)
+
+
+def _missing_for(snapshot: Any, channel: Channel) -> str | None:
+    """Why a channel cannot be made, or None."""
+    if snapshot.count(channel.particle_type) == 0:
+        return f"channel {channel.name!r} needs {channel.particle_type} particles, which the snapshot lacks"
+    try:
+        channel_fields([channel], snapshot.fields(channel.particle_type))
+    except MissingFieldError as exc:
+        return str(exc)
+    return None
 
 
 def _cosmology_of(header: Any, notes: list[str]) -> Cosmology:

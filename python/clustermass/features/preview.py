@@ -155,7 +155,7 @@ def _label_bar(bar: Any, norm: Any, unit: str) -> None:
     ticks: list[float] = []
     for tick in (0.0, *decades, *(5 * decades), *(2 * decades)):
         place = float(norm(tick))
-        if norm.vmin <= tick <= norm.vmax and all(abs(place - float(norm(other))) > 0.22 for other in ticks):
+        if 0.0 <= place <= 0.93 and all(abs(place - float(norm(other))) > 0.22 for other in ticks):
             ticks.append(tick)
     bar.set_ticks(ticks, labels=[_round_number(tick) for tick in ticks])
     bar.ax.xaxis.set_minor_locator(NullLocator())
