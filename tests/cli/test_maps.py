@@ -162,28 +162,35 @@ def start(*words):
     )  # fmt: skip
 
 
-def wait_for_work(folder):
-    for _ in range(2000):
-        if (folder / "batch_000000.h5").exists():
+def n_done(folder):
+    return len(list(folder.glob("batch_*.h5")))
+
+
+def wait_for_work(folder, child, before=0):
+    """Until one more batch is there, or all is done."""
+    for _ in range(20_000):
+        if n_done(folder) > before or child.poll() is not None:
             return
-        time.sleep(0.005)
+        time.sleep(0.001)
     raise AssertionError(f"no batch appeared in {folder}")
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bits(out, tmp_path):
-    words = [*SMALL, "--byte-budget", "8M", "--seed", 9, "--pixels", 96]
+    words = [*SMALL, "--byte-budget", "8M", "--seed", 9, "--pixels", 96, "--views", "random:12", "--assignment", "cic"]
     whole = tmp_path / "whole.h5"
     assert run(*words, "--out", whole) == 0
-    moments = random.Random(20261120)
+    folder, moments, n_killed = tmp_path / "maps.h5.partial", random.Random(20261120), 0
     for _ in range(4):
         child = start(*words, "--out", out)
-        wait_for_work(tmp_path / "maps.h5.partial")
-        time.sleep(moments.uniform(0.0, 0.15))
+        wait_for_work(folder, child, n_done(folder))
+        time.sleep(moments.uniform(0.0, 0.02))
         child.kill()
         child.communicate()
+        n_killed += child.returncode == -signal.SIGKILL
         if out.exists():  # it was faster than we are
             break
-        assert (tmp_path / "maps.h5.partial").is_dir()
+        assert folder.is_dir()
+    assert n_killed > 0
     if not out.exists():
         assert run(*words, "--out", out) == 0
     got, want = read_maps(out), read_maps(whole)
@@ -197,7 +204,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bits(out, tmp_path):
 def test_a_signal_stops_it_cleanly_and_says_how_to_go_on(out, tmp_path, number, code):
     words = [*SMALL, "--byte-budget", "8M", "--out", out, "--pixels", 200]
     child = start(*words)
-    wait_for_work(tmp_path / "maps.h5.partial")
+    wait_for_work(tmp_path / "maps.h5.partial", child)
     child.send_signal(number)
     _, err = child.communicate(timeout=20)
     assert child.returncode == code, err
