@@ -147,3 +147,21 @@ def test_group_catalogue_is_not_a_snapshot(tmp_path):
         file.create_group("Group")
     with pytest.raises(errors.FileFormatError, match="open it with open_groups"):
         cm.open_snapshot(tmp_path / "g.hdf5")
+
+
+def test_columns_of_one_value_are_accepted(tmp_path, made):
+    path = writers.write_gadget_hdf5(tmp_path / "s.hdf5", made, skip=["density"])
+    density = made.data["gas"]["density"] * writers.code_values(made)["density"]
+    with h5py.File(path, "a") as file:
+        file["PartType0/Density"] = density.astype("f4")[:, None]
+    assert_same(cm.open_snapshot(path), made)
+
+
+def test_masses_of_particles_come_before_the_table(tmp_path, made):
+    header = {"MassTable": [9.0, 5e10 * 0.7 / 1e10, 0, 0, 0, 0]}
+    path = writers.write_gadget_hdf5(tmp_path / "s.hdf5", made, header=header, skip=["smoothing_length"])
+    snapshot = cm.open_snapshot(path)
+    assert_same(snapshot, made, skip=["smoothing_length"])
+    gas = made.data["gas"]
+    want = np.cbrt(24 * gas["masses"] / (np.pi * gas["density"]))
+    np.testing.assert_allclose(snapshot.read("gas", "smoothing_length")["smoothing_length"], want, rtol=1e-6)

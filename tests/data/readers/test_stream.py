@@ -222,3 +222,11 @@ def test_memory_stays_within_the_budget(tmp_path, kind):
     count, grown, start = map(float, done.stdout.split())
     assert count == n
     assert grown < 24 + 16, f"grew by {grown:.0f} MB from {start:.0f} MB"
+
+
+def test_region_needs_positions(tmp_path):
+    path = writers.write_gadget_hdf5(tmp_path / "s.hdf5", writers.universe(), skip=["positions"])
+    snapshot = cm.open_snapshot(path)
+    assert len(snapshot.read("gas", "masses")["masses"]) == 70
+    with pytest.raises(errors.MissingFieldError, match=r"PartType0/Coordinates; prevents maps and every selection"):
+        snapshot.read("gas", "masses", region=Region((1, 1, 1), 1))

@@ -193,7 +193,7 @@ def _column(data: h5py.Dataset, label: str, field: str, rows: int, path: str) ->
         raise FileFormatError(f"{path}: header declares {rows} particles, {label} holds {n}")
     width = FIELDS[field].width
     # GIZMO and SIMBA store the total metallicity first and the elements after it
-    pick = 0 if field == "metallicity" and data.ndim == 2 else None
+    pick = 0 if data.ndim == 2 and (field == "metallicity" or (width, components) == (1, 1)) else None
     if pick is None and (components != width or (width > 1) != (data.ndim == 2)):
         raise FileFormatError(f"{path}: {label} must have {width} values a particle, got shape {data.shape}")
     kinds = "iu" if field == "ids" else "f"

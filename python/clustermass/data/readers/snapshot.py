@@ -157,7 +157,7 @@ class Snapshot:
         -----
         Memory is the result and 64 MiB. Use `iter_chunks` for what does not fit.
         """
-        t, names = self._check_request(ptype, fields)
+        t, names = self._check_request(ptype, fields, region)
         total = self.header.counts[t]
         if region is None:
             arrays = {name: stream.empty(self._parts, t, name, total) for name in names}
@@ -198,29 +198,31 @@ class Snapshot:
         FileFormatError
             While reading: the file is damaged, or a field holds NaN or infinite values.
         """
-        t, names = self._check_request(ptype, fields)
+        t, names = self._check_request(ptype, fields, region)
         budget = _validate.integer(byte_budget, "byte_budget", low=2**20)
         return self._stream(t, names, budget, region)
 
     def _stream(
         self, t: int, names: tuple[str, ...], budget: int, region: Region | None
     ) -> Iterator[dict[str, NDArray[Any]]]:
-        plan = stream.Plan(t, names, self._stored(t, names), self.header.mass_table[t], budget, region,
-                           self.header.periodic_box)  # fmt: skip
+        needed = dict.fromkeys((*names, "positions") if region is not None else names)
+        for name in names:
+            if self._absence(t, name) is not None:
+                needed.update(dict.fromkeys(_NEEDS.get(name, ())))
+        stored = tuple(name for name in needed if self._absence(t, name) is None)
+        plan = stream.Plan(t, names, stored, self.header.mass_table[t], budget, region, self.header.periodic_box)
         for part in self._parts:
             if part.counts[t]:
                 yield from stream.iter_part(part, plan)
 
-    def _stored(self, t: int, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of `names` that are columns of the files and not made from others."""
-        return tuple(name for name in names if self._absence(t, name) is None)
-
-    def _check_request(self, ptype: str, fields: str | Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    def _check_request(
+        self, ptype: str, fields: str | Sequence[str], region: Region | None
+    ) -> tuple[int, tuple[str, ...]]:
         t = _type_index(ptype)
         names = (fields,) if isinstance(fields, str) else tuple(fields)
         if not names or len(set(names)) != len(names):
             raise DomainError(f"`fields` must name one or more different fields, got {names}")
-        for name in names:
+        for name in (*names, "positions") if region is not None else names:
             _validate.choice(name, "fields", tuple(FIELDS))
             if self.header.counts[t] and self._source(t, name) is None:
                 prevents = f"; prevents {_PREVENTS[name]}" if name in _PREVENTS else ""

@@ -22,7 +22,7 @@ _ZERO_IS_USELESS = ("density", "internal_energy", "smoothing_length", "temperatu
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stream delivers: particle type, fields, which of them are stored, table mass, budget, region."""
+    """What a stream delivers. `stored`: the columns it reads, for the fields themselves or to make them from."""
 
     ptype: int
     names: tuple[str, ...]
@@ -106,22 +106,15 @@ def iter_part(part: Part, plan: Plan) -> Iterator[dict[str, NDArray[Any]]]:
 def _rows_per_slice(part: Part, plan: Plan) -> int:
     """Rows whose arrays stay within the budget, whole HDF5 chunks where that is possible."""
     t = plan.ptype
-    columns = {name: part.columns.get((t, name)) for name in _columns_read(part, plan)}
+    columns = {name: part.columns[t, name] for name in plan.stored}
     sizes = {name: output_dtype(column, name).itemsize * FIELDS[name].width for name, column in columns.items()}
     out = sum(sizes.get(name, 8) for name in plan.names)
     helpers = sum(size for name, size in sizes.items() if name not in plan.names)
-    temporary = max((c.dtype.itemsize * c.width for c in columns.values() if c is not None), default=8) + 24
+    temporary = max((c.dtype.itemsize * c.width for c in columns.values()), default=8) + 24
     held = 3 if plan.region is not None else 2  # the chunk before, this one, and its selection
     rows = max(1, plan.budget // (held * out + helpers + temporary))
-    chunk = max((c.chunk_rows for c in columns.values() if c is not None), default=1)
+    chunk = max((c.chunk_rows for c in columns.values()), default=1)
     return rows - rows % chunk if rows > chunk else rows
-
-
-def _columns_read(part: Part, plan: Plan) -> list[str]:
-    wanted = list(plan.names) + (["positions"] if plan.region is not None else [])
-    if "smoothing_length" in plan.names and "smoothing_length" not in plan.stored:
-        wanted += ["masses", "density"]
-    return [name for name in dict.fromkeys(wanted) if (plan.ptype, name) in part.columns]
 
 
 class _Slice:
@@ -143,14 +136,12 @@ class _Slice:
 
     def field(self, name: str) -> Array:
         if name not in self.made:
-            if name in self.plan.stored or (name == "positions" and name not in self.plan.names):
+            if name in self.plan.stored:
                 self.made[name] = self.stored(name)
-            elif name == "masses" and self.plan.table_mass > 0:
+            elif name == "masses":
                 self.made[name] = self.like_positions(self.plan.table_mass)
-            elif name == "smoothing_length":
-                self.made[name] = self.smoothing_length()
             else:
-                self.made[name] = self.stored(name)
+                self.made[name] = self.smoothing_length()
         return self.made[name]
 
     def stored(self, name: str) -> Array:

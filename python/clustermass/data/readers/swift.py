@@ -148,7 +148,7 @@ def _adjust(part: Part, gamma: float | None) -> Part:
             reasons[key] = f"{column.label} is a width of a kernel that HydroScheme does not name"
         elif field == "smoothing_length" and gamma is not None:
             columns[key] = replace(column, factor=column.factor * gamma)
-        elif column.pick is not None:
+        elif column.pick is not None and column.width > 1:
             del columns[key]
             reasons[key] = f"{column.label} has {column.width} values a particle (elements), not one mass fraction"
         elif field == "star_formation_rate":
