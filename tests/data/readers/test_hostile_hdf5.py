@@ -193,3 +193,19 @@ def test_a_crowded_group_is_refused(path, monkeypatch):
     monkeypatch.setattr(hdf5, "MAX_OBJECTS", 5)
     with pytest.raises(errors.FileFormatError, match="PartType0 has 10 members"):
         cm.open_snapshot(path)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value", "message"),
+    [("Header", "HubbleParam", 1e-310, "header entry h must be"), ("Header", "BoxSize", 1e300, "box_size must be"),
+     ("Header", "Omega0", np.inf, "omega_m must be"), ("Header", "ExpansionFactor", 1e-300, "scale_factor must be"),
+     ("Header", "UnitMass_in_g", 1e300, "unit of mass must be"), ("PartType0/Density", "to_cgs", 1e-300, "must be"),
+     ("PartType0/Density", "h_scaling", 1e9, "scales with a"), ("PartType0/Density", "to_cgs", 1e79, "is NaN or inf")],
+)  # fmt: skip
+def test_absurd_units_are_refused(path, where, name, value, message):
+    with h5py.File(path, "a") as file:
+        data = file["PartType0/Density"].attrs
+        data["to_cgs"], data["a_scaling"], data["h_scaling"] = 6.77e-22, -3.0, 2.0
+        file[where].attrs[name] = value
+    with pytest.raises(errors.FileFormatError, match=rf"s\.hdf5: .*{message}"):
+        cm.open_snapshot(path).read("gas", "density")

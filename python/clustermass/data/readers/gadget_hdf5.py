@@ -112,15 +112,27 @@ def stored_units(file: h5py.File, path: str) -> dict[str, CodeUnit]:
         for kind, names in _UNIT_NAMES.items():
             size = hdf5.number(group, names, path) if isinstance(group, h5py.Group) else None
             if kind not in found and size is not None and size > 0:
+                check_unit(size, f"{name} group, unit of {kind}", path)
                 h_power = 0.0 if kind == "velocity" else -1.0
                 found[kind] = CodeUnit(nominal(size / INTERNAL_CGS[kind]), h_power, f"{name} group")
     return found
 
 
+def check_unit(size: float, what: str, path: str) -> None:
+    """Refuse units whose powers would overflow: damage, or a lie."""
+    if not 1e-60 < size < 1e80:
+        raise FileFormatError(f"{path}: {what} must be 1e-60 to 1e+80 in cgs, got {size:g}")
+
+
 def scaling_at(data: h5py.Dataset, path: str) -> Scaling | None:
     """What a dataset's attributes say about its unit."""
     values = {name: hdf5.number(data, name, path) for name in SCALING_ATTRIBUTES}
-    return scaling_of({name: value for name, value in values.items() if value is not None})
+    scaling = scaling_of({name: value for name, value in values.items() if value is not None})
+    if scaling is not None:
+        check_unit(scaling.to_cgs, f"{data.name}, unit", path)
+        if max(abs(scaling.a_power), abs(scaling.h_power)) > 10:
+            raise FileFormatError(f"{path}: {data.name} scales with a^{scaling.a_power:g} h^{scaling.h_power:g}")
+    return scaling
 
 
 def units_from_datasets(file: h5py.File, path: str) -> dict[str, CodeUnit]:

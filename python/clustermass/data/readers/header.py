@@ -158,13 +158,15 @@ def resolve(
     A run without expansion has a = 1 and no h in its units (as AREPO and Gadget-4 write in their attributes).
     What is assumed is appended to `notes`. The counts of the header are 0 until the files have been looked into.
     """
-    for name in ("box_size", "omega_m", "omega_lambda", "h"):
+    for name, low, high in _PLAUSIBLE:
         value = getattr(raw, name)
-        if value is not None and value < 0 and name != "omega_lambda":
-            raise FileFormatError(f"{path}: header entry {name} must not be negative, got {value:g}")
+        if value is not None and value != 0 and not (low <= value <= high) and not math.isnan(value):
+            raise FileFormatError(f"{path}: header entry {name} must be 0 or {low:g} to {high:g}, got {value:g}")
     if not all(math.isfinite(m) and m >= 0 for m in raw.mass_table):
         raise FileFormatError(f"{path}: mass table must be finite and not negative, got {raw.mass_table}")
     cosmological, a = expansion(raw, over, notes)
+    if not 1e-6 <= a <= 1e4:
+        raise FileFormatError(f"{path}: scale factor must be 1e-06 to 10000, got {a:g}")
     if cosmological:
         omega_m, omega_lambda, h = _cosmology(raw, over, notes)
         unit_h = h
@@ -196,6 +198,11 @@ def resolve(
         is_periodic=box is not None and raw.is_periodic is not False,
     )
     return header, units
+
+
+# a value outside is damage, not an odd choice of units; 0 and NaN count as "not stated"
+_PLAUSIBLE = (("box_size", 1e-30, 1e60), ("omega_m", 1e-6, 1e3), ("omega_lambda", -1e3, 1e3), ("h", 1e-2, 1e3),
+              ("scale_factor", 1e-6, 1e4))  # fmt: skip
 
 
 def warn_assumptions(path: str, notes: Sequence[str]) -> None:

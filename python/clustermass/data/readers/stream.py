@@ -152,8 +152,9 @@ class _Slice:
             return values.view(f"u{values.dtype.itemsize}").astype(np.uint64)
         if column.pick is not None:
             values = values[:, column.pick].copy()
+        values = scaled(values.astype(output_dtype(column, name), copy=False), column)
         self.check_finite(values, column)
-        return scaled(values.astype(output_dtype(column, name), copy=False), column)
+        return values
 
     def like_positions(self, value: float) -> Array:
         column = self.part.columns.get((self.plan.ptype, "positions"))
@@ -184,12 +185,12 @@ class _Slice:
 
 
 def scaled(values: Array, column: Column) -> Array:
-    """Stored values, in place, to the units of the package."""
+    """Stored values, in place, to the units of the package; what does not fit becomes infinite."""
     if column.floor is not None:
         np.maximum(values, column.floor, out=values)
-    if column.factor == 1:
-        return values
-    if values.dtype == np.float32 and not 1e-30 < column.factor < 1e30:  # the factor alone would leave float32
-        return (values.astype(np.float64) * column.factor).astype(np.float32)
-    values *= column.factor
+    with np.errstate(over="ignore", invalid="ignore"):
+        if values.dtype == np.float32 and not 1e-30 < column.factor < 1e30:  # the factor alone would leave float32
+            return (values.astype(np.float64) * column.factor).astype(np.float32)
+        if column.factor != 1:
+            values *= column.factor
     return values

@@ -10,7 +10,7 @@ from ...errors import FileFormatError
 from ...units import KM_S_CM_S, MPC_CM
 from . import hdf5
 from .code_units import DIMENSIONS, INTERNAL_CGS, YEAR_S, CodeUnit, CodeUnits, Scaling, nominal
-from .gadget_hdf5 import check_same_snapshot, first_number, groups_of, is_restated, make_part, total_of
+from .gadget_hdf5 import check_same_snapshot, check_unit, first_number, groups_of, is_restated, make_part, total_of
 from .header import Overrides, RawHeader, resolve
 from .parts import Part, all_files
 from .snapshot import Snapshot
@@ -114,6 +114,8 @@ def _stored_units(file: h5py.File, path: str) -> dict[str, CodeUnit]:
     if length is None or mass is None or time is None or not (length > 0 and mass > 0 and time > 0):
         raise FileFormatError(f"{path}: group Units must state {_LENGTH}, {_MASS} and {_TIME} above 0, got {sizes}")
     cgs = {"length": length, "mass": mass, "velocity": length / time}
+    for kind, size in cgs.items():
+        check_unit(size, f"Units group, unit of {kind}", path)
     return {kind: CodeUnit(nominal(size / INTERNAL_CGS[kind]), 0.0, "Units group") for kind, size in cgs.items()}
 
 
