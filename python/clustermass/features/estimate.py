@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .levels import kernel_levels
 from .maps import MapJob
 
 # measured on one common core; the estimate is printed as rough
@@ -46,7 +47,9 @@ def _updates_per_view(job: MapJob, ptype: str) -> float:
         support = np.asarray(
             next(snapshot.iter_chunks(ptype, ["smoothing_length"], byte_budget=_SAMPLE_BYTES))["smoothing_length"]
         )
-    covered = np.clip(np.pi * (support / pixel) ** 2, 4.0, float(np.prod(projection.shape)))
+    level = kernel_levels(support, job.source.widest_pixel, job.source.n_levels)
+    images = np.array(projection.sides, float)[level] ** 2
+    covered = np.clip(np.pi * (support / (pixel * 2.0**level)) ** 2, 4.0, images)
     box = snapshot.header.periodic_box
     chance = np.ones(1)
     if box:

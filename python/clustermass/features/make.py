@@ -147,6 +147,7 @@ def provenance(job: MapJob, inputs: list[dict[str, Any]], command: str | None) -
         "settings": job.settings.record(),
         "assignment": dict(job.projection.assignment),
         "depth": job.projection.depth,
+        "sides of the coarse grids for wide kernels": list(job.projection.sides[1:]),
         "notes": list(job.notes),
         "command": command,
     }

@@ -130,7 +130,8 @@ class MapJob:
     def bytes_per_view(self) -> int:
         """Memory for one view of a batch: sums of all channels, work space of one, finished images."""
         padded, pixels = self.projection.shape[0] ** 2, self.settings.pixels**2
-        return padded * (8 * len(self.channels) + 24) + 4 * pixels * len(self.channels)
+        all_levels = sum(side**2 for side in self.projection.sides)
+        return 8 * all_levels * len(self.channels) + 24 * padded + 4 * pixels * len(self.channels)
 
     @property
     def batches(self) -> list[tuple[int, int]]:
@@ -224,14 +225,25 @@ def plan_maps(snapshot: Any, targets: Targets, settings: MapSettings | None = No
     side = settings.pixels + 2 * common_margin(observations)
     depth = _limit_to_box(settings.depth, snapshot.header.periodic_box, float(views.pixel_size.max()) * side, notes)
     assignment = _choose_assignment(snapshot, channels, settings.assignment, notes)
+    projection = Projection((side, side), depth, assignment)
+    furthest = cosmology.angular_diameter_distance(np.max(settings.redshift))
+    source = ParticleSource(
+        snapshot,
+        channels,
+        assignment,
+        byte_budget=settings.byte_budget // 2,
+        widest_pixel=settings.pixel_angle * float(furthest) / snapshot.header.scale_factor,
+        n_levels=len(projection.sides),
+        n_threads=n_threads,
+    )
     return MapJob(
         settings=settings,
         targets=targets,
         views=views,
         channels=channels,
         observations=observations,
-        projection=Projection((side, side), depth, assignment),
-        source=ParticleSource(snapshot, channels, assignment, settings.byte_budget // 2, n_threads),
+        projection=projection,
+        source=source,
         notes=tuple(notes),
     )
 
