@@ -6,6 +6,7 @@ import pytest
 
 import clustermass as cm
 from clustermass import errors
+from clustermass.data.readers import gadget_hdf5
 from tests.data.readers import writers
 from tests.data.readers.checks import assert_same
 
@@ -165,3 +166,17 @@ def test_masses_of_particles_come_before_the_table(tmp_path, made):
     gas = made.data["gas"]
     want = np.cbrt(24 * gas["masses"] / (np.pi * gas["density"]))
     np.testing.assert_allclose(snapshot.read("gas", "smoothing_length")["smoothing_length"], want, rtol=1e-6)
+
+
+def test_forgotten_particles_are_noticed(tmp_path, made):
+    path = writers.write_gadget_hdf5(tmp_path / "s.hdf5", made, header={"NumPart_ThisFile": [70, 50, 0, 0, 0, 0]})
+    with pytest.raises(errors.FileFormatError, match="no particles of type 4, group PartType4 holds 11"):
+        cm.open_snapshot(path)
+
+
+def test_totals_in_signed_words(tmp_path, made):
+    """A set of 2^32 - 5 gas particles in all, as a code with 32-bit signed totals writes it."""
+    header = {"NumPart_Total": np.array([-5, 50, 0, 0, 11, 0])}
+    path = writers.write_gadget_hdf5(tmp_path / "s.hdf5", made, header=header)
+    with h5py.File(path) as file:
+        assert gadget_hdf5.total_of(file["Header"], "s")[:2] == (2**32 - 5, 50)

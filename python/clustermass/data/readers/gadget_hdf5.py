@@ -179,7 +179,8 @@ def total_of(header: h5py.Group | None, path: str) -> tuple[int, ...] | None:
     if any(high) and any(n >= 2**32 for n in low):
         high = (0,) * len(low)
     low6, high6 = six(low, path, "NumPart_Total"), six(high, path, "NumPart_Total_HighWord")
-    return tuple(n + (h << 32) for n, h in zip(low6, high6, strict=True))
+    # some codes keep the low words in signed integers
+    return tuple((n % 2**32 if n < 0 else n) + (h << 32) for n, h in zip(low6, high6, strict=True))
 
 
 def column_for(
@@ -228,6 +229,7 @@ def make_part(file: h5py.File, path: str, names: Mapping[str, tuple[str, ...]], 
     others: list[str] = []
     for t in range(N_TYPES):
         if not counts[t]:
+            _check_no_rows(file, t, path)
             continue
         present = hdf5.names_in(file, f"PartType{t}", path)
         if not present:
@@ -245,6 +247,12 @@ def make_part(file: h5py.File, path: str, names: Mapping[str, tuple[str, ...]], 
             columns[t, field] = replace(column, factor=factor(field, scaling))
         others += [f"PartType{t}/{name}" for name in present if name not in used]
     return Hdf5Part(path, counts, columns, reasons, tuple(others))
+
+
+def _check_no_rows(file: h5py.File, t: int, path: str) -> None:
+    """A header that forgets particles must not make them vanish."""
+    if n := _rows_of_type(file, t, path):
+        raise FileFormatError(f"{path}: header declares no particles of type {t}, group PartType{t} holds {n}")
 
 
 _MADE_OF = {"positions": "l", "velocities": "v", "masses": "m", "internal_energy": "v", "density": "lm",
