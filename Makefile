@@ -1,28 +1,33 @@
 # One word each. Needs Python 3.11+, a C++ compiler and make; everything else goes into a private environment.
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+BIN    := $(abspath $(VENV))/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+NATIVE := build/native
+export PATH := $(BIN):$(PATH)
 
-.PHONY: build test demo bench lint format cuda-check cpp-test sanitize validate clean
+.PHONY: build test cpp-test demo bench lint format tidy sanitize cuda-check clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt "scikit-build-core>=0.11" "pybind11>=2.13" "cmake>=3.25" "ninja>=1.11"
-	$(PIP) install -q -c constraints.txt --no-build-isolation -e ".[dev]"
 	touch $@
 
-build: $(VENV)/.ready
-	$(PIP) install -q -c constraints.txt --no-build-isolation --no-deps -e .
+# The extension and the C++ tests share one build folder, so that kernels are compiled once and rebuilds are incremental.
+SOURCES := CMakeLists.txt $(shell find cpp cuda cmake tests/cpp python -type f \
+	! -path '*/__pycache__/*' ! -name '*.so' ! -name '*.md' 2>/dev/null)
+$(VENV)/.built: $(VENV)/.ready $(SOURCES)
+	$(PIP) install -q -c constraints.txt --no-build-isolation --config-settings=build-dir=$(NATIVE) \
+		--config-settings=cmake.define.CLUSTERMASS_TESTS=ON --config-settings=cmake.define.CLUSTERMASS_WERROR=ON -e ".[dev]"
+	touch $@
 
-test: build cpp-test
+build: $(VENV)/.built
+
+test: cpp-test
 	$(BIN)/python -m pytest -q
 
-cpp-test: $(VENV)/.ready
-	cmake -S . -B build/tests -G Ninja -DCLUSTERMASS_PYTHON=OFF -DCLUSTERMASS_TESTS=ON -DCLUSTERMASS_CUDA=OFF
-	cmake --build build/tests
-	ctest --test-dir build/tests --output-on-failure
+cpp-test: build
+	ctest --test-dir $(NATIVE) --output-on-failure --parallel 2
 
 demo: build
 	$(BIN)/clustermass demo --out demo
@@ -31,16 +36,27 @@ bench: build
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.run
 
-lint: $(VENV)/.ready
+CPP := $(shell find cpp cuda tests benchmarks -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
+lint: build
 	ruff check .
 	ruff format --check .
 	mypy
-	clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh')
+	clang-format --dry-run --Werror $(CPP)
 
-format: $(VENV)/.ready
+format: build
 	ruff check --fix .
 	ruff format .
-	clang-format -i $$(git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh')
+	clang-format -i $(CPP)
+
+# C++ tests under the sanitizers for memory and undefined behaviour, then for threads.
+sanitize: $(VENV)/.ready
+	cmake --preset asan && cmake --build --preset asan && ctest --preset asan
+	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
+
+# Needs clang-tidy on the PATH.
+tidy: $(VENV)/.ready
+	cmake --preset tidy && cmake --build --preset tidy
 
 clean:
-	rm -rf build $(VENV)
+	rm -rf build demo $(VENV)
+	find . -name __pycache__ -prune -exec rm -rf {} +

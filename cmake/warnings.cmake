@@ -1,7 +1,8 @@
-# Warnings are errors in our own code, and sanitizers apply to all of it.
+# Sanitizers and warnings apply to all of our own code. Warnings are errors where we build (Makefile, presets), not where
+# a user installs with a compiler that we have not seen.
 function(clustermass_apply_warnings target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wconversion
-                         -Wno-sign-conversion -Wshadow -Werror -Wno-psabi>)
+                         -Wno-sign-conversion -Wshadow -Wno-psabi $<$<BOOL:${CLUSTERMASS_WERROR}>:-Werror>>)
   if(CLUSTERMASS_SANITIZE)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CLUSTERMASS_SANITIZE}
                            -fno-omit-frame-pointer -g>)
