@@ -57,6 +57,9 @@ sanitize: $(VENV)/.ready
 tidy: $(VENV)/.ready
 	cmake --preset tidy && cmake --build --preset tidy
 
+cuda-check: $(VENV)/.ready
+	cuda/check $(BIN)/python
+
 clean:
 	rm -rf build demo $(VENV)
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,10 +1,22 @@
 # The CUDA extension is optional: a package without it installs everywhere, and a machine without a GPU can compile it.
 # Relocatable device code stays off: one translation unit per op, no device link step.
+# An older nvcc knows no sm_90 or no C++17 (some distributions still ship 11.5); AUTO passes it by.
+set(CLUSTERMASS_CUDA_MINIMUM 12.0)
 set(CLUSTERMASS_CUDA_ENABLED OFF)
-if(NOT CLUSTERMASS_CUDA STREQUAL "OFF" AND EXISTS ${PROJECT_SOURCE_DIR}/cuda/CMakeLists.txt)
+if(NOT CLUSTERMASS_CUDA STREQUAL "OFF")
   include(CheckLanguage)
   check_language(CUDA)
+  set(reason "no CUDA compiler (nvcc) was found")
   if(CMAKE_CUDA_COMPILER)
+    execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE output ERROR_QUIET)
+    string(REGEX MATCH "release ([0-9]+\\.[0-9]+)" output "${output}")
+    if(CMAKE_MATCH_1 VERSION_GREATER_EQUAL CLUSTERMASS_CUDA_MINIMUM)
+      set(reason "")
+    else()
+      set(reason "${CMAKE_CUDA_COMPILER} is of CUDA ${CMAKE_MATCH_1}, ${CLUSTERMASS_CUDA_MINIMUM} or newer is needed")
+    endif()
+  endif()
+  if(NOT reason)
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
       set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90 also carries PTX for later devices
     endif()
@@ -14,6 +26,8 @@ if(NOT CLUSTERMASS_CUDA STREQUAL "OFF" AND EXISTS ${PROJECT_SOURCE_DIR}/cuda/CMa
     enable_language(CUDA)
     set(CLUSTERMASS_CUDA_ENABLED ON)
   elseif(CLUSTERMASS_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "CLUSTERMASS_CUDA=ON but no CUDA compiler (nvcc) was found")
+    message(FATAL_ERROR "CLUSTERMASS_CUDA=ON but ${reason}")
+  else()
+    message(STATUS "No CUDA extension: ${reason}")
   endif()
 endif()

@@ -1,11 +1,11 @@
 #include "clustermass/ops/project.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "clustermass/core/error.hpp"
 #include "clustermass/core/isa.hpp"
+#include "clustermass/ops/project_check.hpp"
 #include "project_loops.hpp"
 #include "reduce.hpp"
 
@@ -34,27 +34,13 @@ const ProjectLoops& loops() {
 auto loop_of(const ProjectLoops& table, const Particles<float>&) { return table.f32; }
 auto loop_of(const ProjectLoops& table, const Particles<double>&) { return table.f64; }
 
-template <class Real>
-void check(const Particles<Real>& particles, const ProjectParams& params, const Stack<Real>& out) {
-    if (!(params.per_pixel > 0 && std::isfinite(params.per_pixel)))
-        throw DomainError("project: pixel size must be positive and finite");
-    if (!std::isfinite(params.origin_row) || !std::isfinite(params.origin_col))
-        throw DomainError("project: origin must be finite");
-    if (out.rows < 1 || out.cols < 1 || out.items < 1 || out.items > kMaxChannels)
-        throw DomainError("project: the image needs at least one pixel and 1 to 64 channels");
-    const auto n = particles.positions.rows;
-    if (particles.positions.cols < 2 || particles.weights.rows != n || particles.weights.cols != out.items)
-        throw ArrayError("project: positions, weights and image do not fit together");
-    if (params.assignment == Assignment::sph ? particles.smoothing_length.size != n : particles.smoothing_length.size)
-        throw ArrayError("project: a smoothing length per particle goes with sph, and only with it");
-}
-
 }  // namespace
 
 template <class Real>
 bool project(const Particles<Real>& particles, const ProjectParams& params, const Parallel& run,
              const Stack<Real>& out) {
-    check(particles, params, out);
+    check_project(particles, params, out);
+    if (out.items > kMaxChannels) throw DomainError("project: the image must have at most 64 channels");
     const auto loop = loop_of(loops(), particles);
     const auto n = particles.positions.rows, lanes = DepositGrid::lanes_for(out.items);
     const auto grid_size = DepositGrid::size(out.rows, out.cols, out.items);

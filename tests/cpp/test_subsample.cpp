@@ -6,6 +6,7 @@
 
 #include "check.hpp"
 #include "clustermass/core/error.hpp"
+#include "clustermass/ops/subsample_body.hpp"
 
 using namespace clustermass;
 
@@ -92,6 +93,19 @@ void test_threads_do_not_change_the_result() {
     }
 }
 
+/// The plain body that CUDA runs, one row at a time with a table of any content, against the batched loops. The large
+/// item is there for its words: a few of its draws are rejected and replaced.
+void test_the_body_gives_the_same_draws() {
+    std::vector<std::int64_t> sizes = kSizes;
+    sizes.push_back(5'000'011);
+    Batch want(sizes, 3), got(sizes, 3);
+    ops::subsample(want.job(), 9, {2});
+    std::vector<std::uint32_t> scratch(5'000'011, 123u);
+    const PhiloxKey key = philox_key(9, Stream::subsample);
+    for (std::int64_t row = 0; row < got.n_rows(); ++row) ops::draw_row(got.job(), key, row, scratch.data());
+    CHECK(got.indices == want.indices);
+}
+
 void test_bad_jobs_are_refused() {
     const auto refuses = [](auto change) {
         Batch batch({4, 6}, 2);
@@ -116,6 +130,7 @@ int main() {
     test_rows_can_be_done_in_any_pieces();
     test_draws_have_no_repeats_and_stay_inside();
     test_threads_do_not_change_the_result();
+    test_the_body_gives_the_same_draws();
     test_bad_jobs_are_refused();
     return test::failures();
 }
