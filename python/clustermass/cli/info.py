@@ -9,6 +9,8 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from . import devices
+
 if TYPE_CHECKING:  # the readers are imported when the command runs: `--help` must not wait for h5py
     from ..data.readers import Snapshot
     from ..data.schema import GroupCatalogue
@@ -30,12 +32,17 @@ _GROUP_UNITS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("file", help="snapshot or group catalogue; of a set, any file or the common name")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", nargs="?", help="snapshot or group catalogue; of a set, any file or the common name")
+    what.add_argument("--devices", action="store_true", help="say which GPUs are there, or why none is used")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Describe the file on standard output."""
+    """Describe the file, or the devices, on standard output."""
+    if args.devices:
+        print(devices.report(as_json=args.json))
+        return 0
     report = describe(args.file)
     print(json.dumps(report, indent=2) if args.json else render(report))
     return 0
