@@ -123,11 +123,22 @@ def test_a_slip_is_named_before_any_work(out, tmp_path, capsys, words, message):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words", [["--pixles", "3"], ["--groups", "a", "--centres", "b"], []])
-def test_unknown_options_are_refused(words):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "a", "--pixles", "3"], "did you mean --pixels?"),
+        (["--out", "a", "--byte-buget=1G"], "did you mean --byte-budget?"),
+        (["--out", "a", "--zzz"], "unrecognized arguments: --zzz\n"),
+        (["--out", "a", "--groups", "a", "--centres", "b"], "not allowed with"),
+        (["--out", "a", "--pixels", "many"], "invalid int value"),
+        ([], "required: --out"),
+    ],
+)
+def test_unknown_options_are_refused(capsys, words, message):
     with pytest.raises(SystemExit) as stop:
         run(*words)
     assert stop.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_an_existing_output_is_kept(out, capsys):

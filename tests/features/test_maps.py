@@ -196,6 +196,12 @@ def test_file_holds_images_labels_and_where_they_came_from(snapshot, tmp_path):
     assert record["settings"]["seed"] == 5
     assert record["assignment"] == {"stars": "cic", "gas": "sph"}
     assert {"clustermass", "numpy", "h5py"} <= set(record["versions"])
+    two = Targets([[5.0, 5, 5], [5.2, 5, 5]], [4, 9], {"m200c": np.array([1e13, 2e13]), "velocities": np.eye(2, 3)})
+    pair = make_maps(snapshot, two, tmp_path / "pair.h5", settings(directions=["x"]))
+    assert pair.labels["cluster_id"].tolist() == [4, 9]
+    assert pair.labels["m200c"].tolist() == [1e13, 2e13]
+    np.testing.assert_array_equal(pair.labels["velocities"], np.eye(2, 3))
+    np.testing.assert_array_equal(pair.views["centre"], two.centres)
     again = make_maps(snapshot, ONE, tmp_path / "again.h5", settings(noise={}, beams={}, seed=5), n_threads=2)
     np.testing.assert_array_equal(again.images, read_maps(tmp_path / "maps.h5").images)
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -47,19 +48,34 @@ def _load(name: str) -> Command:
     return cast(Command, importlib.import_module(f".{name}", __package__))
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def _parse(words: list[str]) -> argparse.Namespace:
+    """The command line; an unknown option ends the process with a message that names the nearest one."""
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    parser, options = _parser(chosen)
+    args, unknown = parser.parse_known_args(words, argparse.Namespace(words=words))
+    if unknown:
+        close = [difflib.get_close_matches(word.partition("=")[0], options, n=1) for word in unknown]
+        hint = "".join(f"; did you mean {match[0]}?" for match in close if match)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return args
+
+
+def _parser(chosen: str | None) -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser, with the arguments of the chosen command, and the names of its options."""
     parser = argparse.ArgumentParser(
         prog="clustermass",
         description="Simulation snapshots into maps and catalogues of galaxy clusters.",
         epilog="`clustermass COMMAND --help` explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"clustermass {__version__}")
+    options: list[str] = []
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == chosen:
             _load(name).add_arguments(sub)
-    return parser
+            options = [word for action in sub._actions for word in action.option_strings]
+    return parser, options
 
 
 def _show_warning(
@@ -102,8 +118,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     2
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    args = _parser(chosen).parse_args(words, argparse.Namespace(words=words))
+    args = _parse(words)
     usage = (DomainError, UnitError, DTypeError, BackendUnavailableError, MissingDependencyError)
     try:
         with warnings.catch_warnings():
