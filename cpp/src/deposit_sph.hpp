@@ -40,7 +40,7 @@ struct SphDeposit {
         return math::sph_value(q, t > 0 ? t : Wide{});
     }
 
-    /// Squared distances, in units of the support, of the sample columns from the particle; the first is `x` away.
+    /// Squared distances, in units of the support, of the sample columns from the particle; the first is `x` pixels away.
     template <int NVectors>
     CM_HD void columns(double x, double per_support, Wide* x2) const {
         const Real start = Real(x * per_support), step = Real(per_support);
@@ -106,19 +106,34 @@ struct SphDeposit {
         return total;
     }
 
-    /// A kernel of many pixels: only the part inside the image is deposited.
+    /// A kernel of many pixels: only the part inside the image is evaluated and deposited.
     void wide(double row, double col, double support, Weights<P>& w) const {
         const Reach r = reach(row, support), c = reach(col, support);
         if (!(r.last >= 0 && r.first < double(grid.rows) && c.last >= 0 && c.first < double(grid.cols))) return;
-        w.scale(1 / (support > kMaxSummedSupport<Real> ? integral * support * support
-                                                       : sum_samples(r, c, row, col, 1 / support)));
-        const double last_row = at_most(r.last, double(grid.rows - 1)), last = at_most(c.last, double(grid.cols - 1));
+        const double step = 1 / support, last_row = at_most(r.last, double(grid.rows - 1));
+        w.scale(1 /
+                (support > kMaxSummedSupport<Real> ? integral * support * support : sum_samples(r, c, row, col, step)));
         for (double j = at_least(r.first, 0); j <= last_row; ++j) {
-            const double y = (j + 0.5 - row) / support;
-            for (double k = at_least(c.first, 0); k <= last; ++k) {
-                const double x = (k + 0.5 - col) / support, t = 1 - y * y - x * x;
-                if (t > 0) w.add_to(grid.pixel(std::int64_t(j), std::int64_t(k)), math::sph_value(shape.q, t));
-            }
+            const double y = (j + 0.5 - row) * step, rest = 1 - y * y;
+            if (!(rest > 0)) continue;
+            const Reach in_row = reach(col, std::sqrt(rest) * support);
+            const double first = at_least(in_row.first, 0), last = at_most(in_row.last, double(grid.cols - 1));
+            if (!(first <= last)) continue;
+            double* pixels = grid.pixel(std::int64_t(j), std::int64_t(first));
+            wide_row(pixels, std::int64_t(last - first) + 1, first + 0.5 - col, step, Real(rest), w);
+        }
+    }
+
+    /// Samples of n pixels of a row, the first `x` pixels away from the particle.
+    CM_HD void wide_row(double* pixels, std::int64_t n, double x, double step, Real rest, const Weights<P>& w) const {
+        for (; n > 0; n -= kWide, x += kWide, pixels += kWide * grid_lanes()) {
+            Wide x2;
+            columns<1>(x, step, &x2);
+            const Double8 share = __builtin_convertvector(values(x2, rest), Double8);
+            if (n >= kWide)
+                for (int k = 0; k < kWide; ++k) w.add_to(pixels + k * grid_lanes(), share[k]);
+            else
+                for (int k = 0; k < int(n); ++k) w.add_to(pixels + k * grid_lanes(), share[k]);
         }
     }
 
