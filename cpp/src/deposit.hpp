@@ -15,9 +15,9 @@ namespace clustermass::ops {
 namespace CM_ISA {
 namespace {
 
-constexpr int kBlock = 128;  ///< particles per block: its buffers stay in the first-level cache
+constexpr int kBlock = 256;  ///< particles per block: its buffers stay in the first-level cache
 
-constexpr std::int64_t kAhead = 2 * kBlock;
+constexpr std::int64_t kAhead = kBlock;
 
 /// Which particles of the arrays a block holds: a stretch of them, or some picked out.
 struct Stretch {

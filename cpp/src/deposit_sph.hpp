@@ -40,7 +40,8 @@ struct SphDeposit {
         return math::sph_value(q, t > 0 ? t : Wide{});
     }
 
-    /// Squared distances, in units of the support, of the sample columns from the particle; the first is `x` pixels away.
+    /// Squared distances, in units of the support, of the sample columns from the particle; the first is `x` pixels
+    /// away.
     template <int NVectors>
     CM_HD void columns(double x, double per_support, Wide* x2) const {
         const Real start = Real(x * per_support), step = Real(per_support);
@@ -186,62 +187,78 @@ struct SphDeposit {
     /// Most kernels are one or two vectors wide and lie inside the image: those go through a fast lane.
     void operator()(const Block& block) const {
         FastLane lane;
-        int n[3];
-        sort(block, lane, n);
-        for (int k = 0; k < n[0]; ++k) any(block, lane.order[0][k]);
-        deposit_fast<1>(block, lane, n[1]);
-        deposit_fast<2>(block, lane, n[2]);
+        measure(block, lane);
+        sort(block, lane);
+        for (int k = 0; k < lane.begin[kKeysPerWidth]; ++k) any(block, lane.order[k]);
+        deposit_fast<2>(block, lane);
+        deposit_fast<3>(block, lane);
+        deposit_fast<4>(block, lane);
+        deposit_fast<5>(block, lane);
+        deposit_fast<6>(block, lane);
+        deposit_fast<7>(block, lane);
+        deposit_fast<8>(block, lane);
     }
 
 private:
-    /// Per particle of a block: where its samples begin and how many rows they have; and the particles by kind: 0 any,
-    /// 1 and 2 as many vectors per row.
+    /// Per particle of a block: where its samples begin and how many there are. The fast lane takes kernels up to 16
+    /// pixels wide inside the image, sorted by width (in pairs of pixels) and rows: the loops over them are then
+    /// unrolled or predicted, where in random order every particle would be a surprise.
+    static constexpr int kMaxPairs = 8, kKeysPerWidth = kMaxFastRows + 1, kKeys = (kMaxPairs + 1) * kKeysPerWidth;
     struct FastLane {
         double per_support[kBlock], first_row[kBlock], first_col[kBlock];
-        int n_rows[kBlock], kind[kBlock];
-        std::uint8_t order[3][kBlock];
+        std::int32_t n_rows[kBlock], key[kBlock];
+        std::int32_t begin[kKeys + 1];  ///< first place in `order` of each key; keys below kKeysPerWidth: not fast
+        std::uint16_t order[kBlock];
     };
-    static_assert(kBlock <= 256);
 
-    /// Square roots and divisions for the whole block at once, and then the particles by kind.
-    void sort(const Block& block, FastLane& lane, int (&n)[3]) const {
-        const double rows = double(grid.rows), cols = double(grid.cols + kApron);
-        double support[kBlock];
-        for (int i = 0; i < block.n; ++i) support[i] = block.support_of(i);
+    /// Square roots and divisions for the whole block at once, and each particle's key.
+    void measure(const Block& block, FastLane& lane) const {
+        const double rows = double(grid.rows), cols = double(grid.cols);
+        for (int i = 0; i < block.n; ++i) lane.per_support[i] = block.support_of(i);
         for (int i = 0; i < block.n; ++i) {
-            const double broad = std::sqrt(support[i] * support[i] + shape.broaden);
+            const double support = lane.per_support[i], broad = std::sqrt(support * support + shape.broaden);
             const Reach r = reach(block.row[i], broad), c = reach(block.col[i], broad);
-            const double n_rows = r.last - r.first + 1, n_cols = c.last - c.first + 1;
-            const bool inside = (support[i] >= 1) & (r.first >= 0) & (r.last < rows) & (c.first >= 0);
-            const bool one = inside & (n_cols <= kWide) & (n_rows <= kWide + 1) & (c.first + kWide <= cols);
-            const bool two = inside & (n_cols <= 2 * kWide) & (n_rows <= kMaxFastRows) & (c.first + 2 * kWide <= cols);
+            const double n_rows = r.last - r.first + 1, pairs = at_least(std::ceil(0.5 * (c.last - c.first + 1)), 2.0);
+            const bool fast = (support >= 1) & (r.first >= 0) & (r.last < rows) & (c.first >= 0) & (c.last < cols) &
+                              (n_rows <= kMaxFastRows) & (pairs <= kMaxPairs);
             lane.per_support[i] = 1 / broad;
             lane.first_row[i] = r.first;
             lane.first_col[i] = c.first;
-            lane.n_rows[i] = int(at_most(n_rows, 1 << 20));
-            lane.kind[i] = one ? 1 : two ? 2 : 0;
+            const double rows_if = fast ? n_rows : 0.0, pairs_if = fast ? pairs : 0.0;
+            lane.n_rows[i] = std::int32_t(rows_if);
+            lane.key[i] = std::int32_t(pairs_if * kKeysPerWidth + rows_if);
         }
-        n[0] = n[1] = n[2] = 0;
+    }
+
+    /// Counting sort by key; equal keys keep their order.
+    static void sort(const Block& block, FastLane& lane) {
+        std::int32_t count[kKeys] = {};
+        for (int i = 0; i < block.n; ++i) ++count[lane.key[i]];
+        lane.begin[0] = 0;
+        for (int k = 0; k < kKeys; ++k) {
+            lane.begin[k + 1] = lane.begin[k] + count[k];
+            count[k] = lane.begin[k];
+        }
         auto ahead0 = block.ahead[0], ahead1 = block.ahead[1];
         for (int i = 0; i < block.n; ++i) {
             ahead0.next();
             ahead1.next();
-            const int kind = lane.kind[i];
-            lane.order[kind][n[kind]++] = std::uint8_t(i);
+            lane.order[count[lane.key[i]]++] = std::uint16_t(i);
         }
     }
 
     /// Samples of one particle while those of the one before it are deposited: the two are independent, and neither
     /// alone fills the processor.
-    template <int NVectors>
-    void deposit_fast(const Block& block, const FastLane& lane, int n) const {
-        constexpr int kSize = (NVectors == 1 ? kWide + 1 : kMaxFastRows) * NVectors * kWide;
-        alignas(64) double share[2][kSize];
+    template <int NPairs>
+    void deposit_fast(const Block& block, const FastLane& lane) const {
+        constexpr int kVectors = (2 * NPairs + kWide - 1) / kWide;
+        alignas(64) double share[2][kMaxFastRows * kVectors * kWide];
+        const int begin = lane.begin[NPairs * kKeysPerWidth], end = lane.begin[(NPairs + 1) * kKeysPerWidth];
         double total = 0;
-        for (int k = 0; k <= n; ++k) {
+        for (int k = begin; k <= end; ++k) {
             const double last_total = total;
-            if (k < n) total = sample_fast<NVectors>(block, lane, lane.order[NVectors][k], share[k & 1]);
-            if (k > 0) add_fast<NVectors>(block, lane, lane.order[NVectors][k - 1], share[~k & 1], last_total);
+            if (k < end) total = sample_fast<kVectors>(block, lane, lane.order[k], share[k & 1]);
+            if (k > begin) add_fast<NPairs, kVectors>(block, lane, lane.order[k - 1], share[~k & 1], last_total);
         }
     }
 
@@ -250,18 +267,43 @@ private:
         const double step = lane.per_support[i];
         Wide x2[NVectors];
         columns<NVectors>(lane.first_col[i] + 0.5 - block.col[i], step, x2);
-        return sample_rows<NVectors>(x2, NVectors, lane.n_rows[i], (lane.first_row[i] + 0.5 - block.row[i]) * step,
-                                     step, share);
+        const double first = (lane.first_row[i] + 0.5 - block.row[i]) * step;
+        if constexpr (sizeof(Real) == sizeof(float))
+            return sample_sixteen(x2[0], x2[NVectors - 1], NVectors == 1, lane.n_rows[i], first, step, share);
+        else
+            return sample_rows<NVectors>(x2, NVectors, lane.n_rows[i], first, step, share);
     }
 
-    template <int NVectors>
+    /// As sample_rows, for float32, sixteen samples at a time: two rows of eight (the second may lie outside the
+    /// kernel, its samples are 0) or one of sixteen. Half the steps, each as long: more of them are under way at once.
+    CM_HD double sample_sixteen(const Float8& left, const Float8& right, bool two_rows, int n_rows, double first,
+                                double step, double* share) const {
+        const Float16 x2 = __builtin_shufflevector(left, right, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        Float16 sum{};
+        for (int j = 0; j < n_rows; j += two_rows ? 2 : 1, share += 16) {
+            const double y = first + j * step, next = two_rows ? y + step : y;
+            const Float8 rest = Float8{} + float(1 - y * y), rest_next = Float8{} + float(1 - next * next);
+            const Float16 t =
+                __builtin_shufflevector(rest, rest_next, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) - x2;
+            const Float16 value = math::sph_value(q, t > 0 ? t : Float16{});
+            sum += value;
+            for (int l = 0; l < 16; ++l) share[l] = double(value[l]);
+        }
+        const Float8 half = __builtin_shufflevector(sum, sum, 0, 1, 2, 3, 4, 5, 6, 7) +
+                            __builtin_shufflevector(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15);
+        double s[kWide];
+        for (int l = 0; l < kWide; ++l) s[l] = double(half[l]);
+        return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
+    }
+
+    template <int NPairs, int NVectors>
     CM_HD void add_fast(const Block& block, const FastLane& lane, int i, const double* share, double total) const {
         Weights<P> w;
         w.load(block.weights_of(i), block.channels);
         w.scale(1 / total);
         double* pixels = grid.pixel(std::int64_t(lane.first_row[i]), std::int64_t(lane.first_col[i]));
         for (int j = 0; j < lane.n_rows[i]; ++j, pixels += grid.stride(), share += NVectors * kWide)
-            for (int k = 0; k < NVectors * kWide; ++k) w.add_to(pixels + k * grid_lanes(), share[k]);
+            for (int k = 0; k < 2 * NPairs; ++k) w.add_to(pixels + k * grid_lanes(), share[k]);
     }
 
     CM_HD std::int64_t grid_lanes() const { return P == 0 ? grid.lanes : P; }

@@ -18,9 +18,11 @@ struct DepositGrid {
         return channels <= 2 ? channels : (channels + 3) / 4 * 4;
     }
     static constexpr std::int64_t size(std::int64_t rows, std::int64_t cols, std::int64_t channels) {
-        return (rows + 2 * kApron) * (cols + 2 * kApron) * lanes_for(channels);
+        return (rows + 2 * kApron) * padded(cols) * lanes_for(channels);
     }
-    CM_HD std::int64_t stride() const { return (cols + 2 * kApron) * lanes; }
+    /// Pixels of a row with its apron; even, so that every row begins on a cache line where a pixel is half of one.
+    static constexpr std::int64_t padded(std::int64_t cols) { return (cols + 2 * kApron + 1) / 2 * 2; }
+    CM_HD std::int64_t stride() const { return padded(cols) * lanes; }
     CM_HD double* pixel(std::int64_t row, std::int64_t col) const {
         return data + (row + kApron) * stride() + (col + kApron) * lanes;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "clustermass/core/aligned.hpp"
 #include "clustermass/core/error.hpp"
 #include "clustermass/core/isa.hpp"
 #include "clustermass/ops/project_check.hpp"
@@ -45,12 +46,13 @@ bool project(const Particles<Real>& particles, const ProjectParams& params, cons
     const auto n = particles.positions.rows, lanes = DepositGrid::lanes_for(out.items);
     const auto grid_size = DepositGrid::size(out.rows, out.cols, out.items);
     const auto n_chunks = count_chunks(n, grid_size, params.assignment);
-    std::vector<double> scratch(std::size_t(n_chunks * grid_size), 0.0);
+    const AlignedNumbers scratch(n_chunks * grid_size);
     std::vector<char> valid(std::size_t(n_chunks), 0);
     const auto grid = [&](std::int64_t chunk) {
         return DepositGrid{scratch.data() + chunk * grid_size, out.rows, out.cols, lanes};
     };
     parallel_chunks(n_chunks, run, [&](std::int64_t chunk) {
+        std::fill_n(grid(chunk).data, grid_size, 0.0);
         valid[std::size_t(chunk)] =
             loop(particles, params, n * chunk / n_chunks, n * (chunk + 1) / n_chunks, grid(chunk));
     });

@@ -14,6 +14,7 @@ typedef double Double8 __attribute__((vector_size(64), aligned(8), may_alias));
 typedef float Float2 __attribute__((vector_size(8), aligned(4), may_alias));
 typedef float Float4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Float16 __attribute__((vector_size(64), aligned(4), may_alias));
 
 template <class Real, int Lanes>
 struct VectorOf;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "clustermass/core/aligned.hpp"
 #include "clustermass/core/error.hpp"
 #include "clustermass/core/isa.hpp"
 #include "reduce.hpp"
@@ -63,7 +64,7 @@ public:
           channels_(index.weights.cols),
           grid_size_(DepositGrid::size(rows, cols, channels_)),
           n_grids_(std::clamp<std::int64_t>(kMaxScratch / grid_size_, 1, kMaxGrids)),
-          scratch_(std::size_t(n_grids_ * grid_size_)) {}
+          scratch_(n_grids_ * grid_size_) {}
 
     void project() {
         for (std::int64_t next = 0; next < views_.size;) {
@@ -138,7 +139,7 @@ private:
     const Parallel& run_;
     Out* const images_;
     const std::int64_t rows_, cols_, channels_, grid_size_, n_grids_;
-    std::vector<double> scratch_;
+    AlignedNumbers scratch_;
 };
 
 }  // namespace
