@@ -26,6 +26,6 @@ CM_HD ViewPoint view_point(const View& view, double dx, double dy, double dz) {
 
 /// The slab is half open, so that two slabs that meet share no particle, nor a slab as deep as a periodic box with its
 /// own image.
-CM_HD bool in_slab(double depth, double half_depth) { return depth >= -half_depth && depth < half_depth; }
+CM_HD bool in_slab(double depth, double half_depth) { return (depth >= -half_depth) & (depth < half_depth); }
 
 }  // namespace clustermass::math
