@@ -7,9 +7,6 @@ namespace CM_ISA {
 namespace {
 
 constexpr double kMaxKeptSupport = 32;  ///< the samples of a wider kernel are not kept between summing and depositing
-/// The samples of a kernel wider than this sum to its integral within 3e-9 (32) and 1e-12 (256): no need to sum them.
-template <class Real>
-constexpr double kMaxSummedSupport = sizeof(Real) == 4 ? 32 : 256;
 constexpr int kMaxSide = 66, kMaxVectors = 9, kMaxFastRows = 18;
 
 /// First and last pixel centre within `support` of x, still floating point; empty when first > last.
@@ -113,7 +110,7 @@ struct SphDeposit {
         if (!(r.last >= 0 && r.first < double(grid.rows) && c.last >= 0 && c.first < double(grid.cols))) return;
         const double step = 1 / support, last_row = at_most(r.last, double(grid.rows - 1));
         w.scale(1 /
-                (support > kMaxSummedSupport<Real> ? integral * support * support : sum_samples(r, c, row, col, step)));
+                (support > math::kMaxSummedSupport<Real> ? integral * support * support : sum_samples(r, c, row, col, step)));
         for (double j = at_least(r.first, 0); j <= last_row; ++j) {
             const double y = (j + 0.5 - row) * step, rest = 1 - y * y;
             if (!(rest > 0)) continue;

@@ -24,7 +24,7 @@ public:
         shape_ = shape;
         for (int k = 0; k < 7; ++k) q_[k] = Real(shape.q[k]);
         integral_ = math::sph_integral(shape);
-        max_summed_ = sizeof(Real) == 4 ? 32 : 256;
+        max_summed_ = math::kMaxSummedSupport<Real>;
     }
 
     CM_HD void operator()(std::int64_t i) const {
