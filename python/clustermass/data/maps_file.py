@@ -97,6 +97,11 @@ def read_maps(path: str | Path) -> MapSet:
     path : str or Path
         What `clustermass maps` or `make_maps` wrote.
 
+    Returns
+    -------
+    MapSet
+        Labels and geometry in memory, images on disk.
+
     Raises
     ------
     FileNotFoundError
@@ -107,6 +112,20 @@ def read_maps(path: str | Path) -> MapSet:
     Notes
     -----
     Cost: labels and geometry are read at once, about 300 bytes a view; images are read when asked for.
+
+    Examples
+    --------
+    >>> import clustermass as cm
+    >>> snapshot, targets = cm.open_snapshot(cm.datasets.sample_snapshot()), cm.Targets([[76.9, 11.9, 25.3]], [7])
+    >>> settings = cm.MapSettings(channels=["gas_mass"], pixels=16, directions=["x", "y"])
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = cm.make_maps(snapshot, targets, f"{folder}/maps.h5", settings)
+    ...     maps = cm.read_maps(f"{folder}/maps.h5")
+    ...     maps.read_images(0, channel="gas_mass").shape
+    (1, 16, 16)
+    >>> maps.shape, maps.labels["cluster_id"].tolist()
+    ((2, 1, 16, 16), [7, 7])
     """
     import h5py
 

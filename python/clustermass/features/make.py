@@ -68,6 +68,18 @@ def make_maps(
     References
     ----------
     .. [1] Yan et al. 2020, MNRAS 499, 3445 (arXiv 2005.11819), section 2.2.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import clustermass as cm
+    >>> snapshot = cm.open_snapshot(cm.datasets.sample_snapshot())
+    >>> clusters = cm.targets_from_groups(cm.open_groups(cm.datasets.sample_groups()), min_mass=1e14)
+    >>> settings = cm.MapSettings(channels=["xray_soft", "compton_y"], pixels=60, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     maps = make_maps(snapshot, clusters, f"{folder}/maps.h5", settings)
+    ...     maps.images.shape
+    (12, 2, 60, 60)
     """
     check_free(Path(out), overwrite=overwrite)
     job = plan_maps(snapshot, targets, settings, n_threads=check.threads(n_threads))

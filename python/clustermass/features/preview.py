@@ -78,6 +78,18 @@ def draw_maps(maps: MapSet, out: str | Path, *, n: int = 6) -> tuple[Path, Path]
         Without matplotlib.
     DomainError
         If the file holds no views.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import clustermass as cm
+    >>> snapshot, targets = cm.open_snapshot(cm.datasets.sample_snapshot()), cm.Targets([[76.9, 11.9, 25.3]], [7])
+    >>> settings = cm.MapSettings(channels=["gas_mass"], pixels=16, directions=["x"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     maps = cm.make_maps(snapshot, targets, f"{folder}/maps.h5", settings)
+    ...     picture, table = draw_maps(maps, f"{folder}/maps.png", n=1)
+    ...     picture.name, table.name
+    ('maps.png', 'maps.csv')
     """
     out = Path(out)
     rows = choose_views(maps, n)

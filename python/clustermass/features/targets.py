@@ -79,12 +79,24 @@ def targets_from_groups(groups: Any, *, min_mass: float | None = None) -> Target
     min_mass : float, optional
         Smallest M200c [Msun]. None keeps every group.
 
+    Returns
+    -------
+    Targets
+        Centres, numbers (the row in the catalogue) and labels.
+
     Raises
     ------
     MissingFieldError
         If there is a `min_mass` but the catalogue has no M200c.
     DomainError
         If no group is heavy enough.
+
+    Examples
+    --------
+    >>> import clustermass as cm
+    >>> clusters = targets_from_groups(cm.open_groups(cm.datasets.sample_groups()), min_mass=1e14)
+    >>> len(clusters), clusters.labels["m200c"].round(-13).tolist()
+    (3, [470000000000000.0, 390000000000000.0, 240000000000000.0])
     """
     table = groups if groups.n or groups.subhaloes is None else groups.subhaloes
     if table.positions is None or table.n == 0:

@@ -79,19 +79,21 @@ struct PhiloxBatch {
 
     /// Write the four words of each counter, in order.
     CM_HD void store(std::uint32_t* words) const {
-        Lanes64 pick_low{}, pick_high{};
-        for (int i = 0; i < kPhiloxLanes; ++i) {
-            pick_low[i] = std::uint64_t(i / 2 + (i % 2) * kPhiloxLanes);
-            pick_high[i] = std::uint64_t((i + kPhiloxLanes) / 2 + (i % 2) * kPhiloxLanes);
-        }
         for (int g = 0; g < kPhiloxGroups; ++g) {
             const Lanes64 a = join(x0[g], x1[g]), b = join(x2[g], x3[g]);
-            const Lanes64 out[2] = {__builtin_shuffle(a, b, pick_low), __builtin_shuffle(a, b, pick_high)};
+            const Lanes64 out[2] = {interleave<0>(a, b, All{}), interleave<kPhiloxLanes / 2>(a, b, All{})};
             std::memcpy(words + 4 * kPhiloxLanes * g, out, sizeof out);
         }
     }
 
 private:
+    using All = typename CountLanes<kPhiloxLanes>::type;
+
+    /// Lanes `First`, `First` + 1 ... of a and b in turn.
+    template <int First, int... I>
+    static CM_HD Lanes64 interleave(Lanes64 a, Lanes64 b, Lanes<I...>) {
+        return __builtin_shufflevector(a, b, (First + I / 2 + (I % 2) * kPhiloxLanes)...);
+    }
     static CM_HD Lanes64 join(Lanes64 even, Lanes64 odd) { return (even & (Lanes64{} + 0xffffffffu)) | (odd << 32); }
 };
 
