@@ -109,8 +109,8 @@ struct SphDeposit {
         const Reach r = reach(row, support), c = reach(col, support);
         if (!(r.last >= 0 && r.first < double(grid.rows) && c.last >= 0 && c.first < double(grid.cols))) return;
         const double step = 1 / support, last_row = at_most(r.last, double(grid.rows - 1));
-        w.scale(1 /
-                (support > math::kMaxSummedSupport<Real> ? integral * support * support : sum_samples(r, c, row, col, step)));
+        w.scale(1 / (support > math::kMaxSummedSupport<Real> ? integral * support * support
+                                                             : sum_samples(r, c, row, col, step)));
         for (double j = at_least(r.first, 0); j <= last_row; ++j) {
             const double y = (j + 0.5 - row) * step, rest = 1 - y * y;
             if (!(rest > 0)) continue;

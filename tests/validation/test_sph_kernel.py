@@ -1,4 +1,4 @@
-"""The projected SPH kernels against the kernels integrated along the line of sight, and samples against pixel averages."""
+"""The projected SPH kernels against the kernels integrated along the line of sight; samples against pixel averages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KERNEL_3D = {"cubic_spline": cubic_spline, "wendland_c2": wendland_c2}
 
 
 def projected(kernel, b):
-    """Integral of the kernel along the line of sight at impact parameter `b`, its break at half the support included."""
+    """Integral along the line of sight at impact parameter `b`; the break at half the support is kept apart."""
     end = np.sqrt(np.maximum(1 - b**2, 0))
     middle = np.sqrt(np.maximum(0.25 - b**2, 0))
     total = np.zeros_like(b)
