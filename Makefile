@@ -36,17 +36,17 @@ bench: build
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.run
 
-CPP := $(shell find cpp cuda tests benchmarks -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
+CPP = $(shell find cpp cuda tests benchmarks -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 lint: build
 	ruff check .
 	ruff format --check .
 	mypy
-	clang-format --dry-run --Werror $(CPP)
+	@echo clang-format && clang-format --dry-run --Werror $(CPP)
 
 format: build
 	ruff check --fix .
 	ruff format .
-	clang-format -i $(CPP)
+	@clang-format -i $(CPP)
 
 # C++ tests under the sanitizers for memory and undefined behaviour, then for threads.
 sanitize: $(VENV)/.ready

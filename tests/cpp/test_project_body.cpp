@@ -110,7 +110,8 @@ void test_shares_typed_out_by_hand() {
 }
 
 void test_meaningless_values_stay_inside_the_image() {
-    constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     for (const Assignment assignment : kAssignments)
         for (const double position : {1e300, -1e300, kInfinity, -kInfinity, kNaN, 9.2e18})
             for (const double support : {0.0, 0.5, 3.0, 1e300, kInfinity, kNaN, -1.0})
