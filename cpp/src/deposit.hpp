@@ -63,7 +63,7 @@ struct Weights {
     int n_vectors;
 
     template <class Real>
-    CM_HD void load(const Real* w, std::int64_t channels) {
+    CM_HD void read(const Real* w, std::int64_t channels) {
         n_vectors = P == 0 ? int((channels + 3) / 4) : 1;
         if constexpr (P == 1) {
             v[0] = double(w[0]);
@@ -77,12 +77,11 @@ struct Weights {
         for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) v[k] *= factor;
     }
     CM_HD void add_to(double* pixel) const {
-        Vector* const p = reinterpret_cast<Vector*>(pixel);
-        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) p[k] += v[k];
+        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k, pixel += kLanes) store(pixel, load<Vector>(pixel) + v[k]);
     }
     CM_HD void add_to(double* pixel, double share) const {
-        Vector* const p = reinterpret_cast<Vector*>(pixel);
-        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k) p[k] += v[k] * share;
+        for (int k = 0; k < (P == 0 ? n_vectors : 1); ++k, pixel += kLanes)
+            store(pixel, load<Vector>(pixel) + v[k] * share);
     }
 
 private:
@@ -138,7 +137,7 @@ void assign_block(const Block& block, const DepositGrid grid, Share share) {
         ahead1.next();
         if (shares.start[i] < 0) continue;
         Weights<P> w;
-        w.load(block.weights_of(i), block.channels);
+        w.read(block.weights_of(i), block.channels);
         double* pixel = grid.data + shares.start[i];
         if constexpr (N == 1) {
             w.add_to(pixel);

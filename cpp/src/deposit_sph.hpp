@@ -32,7 +32,7 @@ struct SphDeposit {
         integral = math::sph_integral(shape);
     }
 
-    CM_HD Wide values(const Wide& x2, Real rest) const {  ///< kernel at t = rest - x2
+    CM_HD Wide values(Wide x2, Real rest) const {  ///< kernel at t = rest - x2
         const Wide t = rest - x2;
         return math::sph_value(q, t > 0 ? t : Wide{});
     }
@@ -60,7 +60,7 @@ struct SphDeposit {
             for (int k = 0; k < n; ++k, share += kWide) {
                 const Wide value = values(x2[k], Real(1 - y * y));
                 sum += value;
-                *reinterpret_cast<Double8*>(share) = __builtin_convertvector(value, Double8);
+                store(share, __builtin_convertvector(value, Double8));
             }
         }
         double s[kWide];
@@ -170,7 +170,7 @@ struct SphDeposit {
         const double row = block.row[i], col = block.col[i];
         const auto s = math::sph_sampling(shape, block.support_of(i));
         Weights<P> w;
-        w.load(block.weights_of(i), block.channels);
+        w.read(block.weights_of(i), block.channels);
         if (s.split == 1 && s.support <= kMaxKeptSupport)
             sampled(row, col, s.support, w);
         else if (s.split == 1)
@@ -296,7 +296,7 @@ private:
     template <int NPairs, int NVectors>
     CM_HD void add_fast(const Block& block, const FastLane& lane, int i, const double* share, double total) const {
         Weights<P> w;
-        w.load(block.weights_of(i), block.channels);
+        w.read(block.weights_of(i), block.channels);
         w.scale(1 / total);
         double* pixels = grid.pixel(std::int64_t(lane.first_row[i]), std::int64_t(lane.first_col[i]));
         for (int j = 0; j < lane.n_rows[i]; ++j, pixels += grid.stride(), share += NVectors * kWide)

@@ -2,19 +2,31 @@
 
 #include "clustermass/core/macros.hpp"
 
-/// Short vectors of numbers that may lie at any address (gcc and clang vector extensions; the compiler splits those
-/// that the instruction set lacks). Written out one by one: inside a template the alignment attribute would be lost.
+/// Short vectors of numbers (gcc and clang vector extensions; the compiler splits those that the instruction set
+/// lacks). Memory is read and written through `load` and `store`, at any address: an alignment attribute on the types
+/// would be lost where they are template arguments.
 namespace clustermass::ops {
 namespace CM_ISA {
 namespace {
 
-typedef double Double2 __attribute__((vector_size(16), aligned(8), may_alias));
-typedef double Double4 __attribute__((vector_size(32), aligned(8), may_alias));
-typedef double Double8 __attribute__((vector_size(64), aligned(8), may_alias));
-typedef float Float2 __attribute__((vector_size(8), aligned(4), may_alias));
-typedef float Float4 __attribute__((vector_size(16), aligned(4), may_alias));
-typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float Float16 __attribute__((vector_size(64), aligned(4), may_alias));
+template <class Vector>
+CM_HD Vector load(const double* from) {
+    Vector v;
+    __builtin_memcpy(&v, from, sizeof(v));
+    return v;
+}
+template <class Vector>
+CM_HD void store(double* to, const Vector& v) {
+    __builtin_memcpy(to, &v, sizeof(v));
+}
+
+typedef double Double2 __attribute__((vector_size(16)));
+typedef double Double4 __attribute__((vector_size(32)));
+typedef double Double8 __attribute__((vector_size(64)));
+typedef float Float2 __attribute__((vector_size(8)));
+typedef float Float4 __attribute__((vector_size(16)));
+typedef float Float8 __attribute__((vector_size(32)));
+typedef float Float16 __attribute__((vector_size(64)));
 
 template <class Real, int Lanes>
 struct VectorOf;

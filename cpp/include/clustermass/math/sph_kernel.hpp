@@ -30,7 +30,7 @@ CM_HD SphShape sph_shape(SphKernel kernel) {
 
 /// Projected kernel at t = 1 - (b / support)^2 with t >= 0. `T` is a number or a vector of numbers.
 template <class T, class Real>
-CM_HD T sph_value(const Real (&q)[7], const T& t) {
+CM_HD T sph_value(const Real (&q)[7], T t) {
     const T s = t + t - Real(1), t2 = t * t;
     T sum = q[5] + s * q[6];
     for (int k = 4; k >= 0; --k) sum = q[k] + s * sum;
