@@ -1,5 +1,5 @@
-# Sanitizers and warnings apply to all of our own code. Warnings are errors where we build (Makefile, presets), not where
-# a user installs with a compiler that we have not seen.
+# Sanitizers and warnings apply to all of our own code. Warnings are errors in CI and in the presets, not where a
+# user builds with a compiler that we have not seen.
 function(clustermass_apply_warnings target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wconversion
                          -Wno-sign-conversion -Wshadow -Wno-psabi $<$<BOOL:${CLUSTERMASS_WERROR}>:-Werror>>)
