@@ -18,6 +18,7 @@ ROOMS = {
     "partition and dispatch": "cpp/src/{op}.cpp",
     "hot loops": "cpp/src/{op}_loops.cpp",
     "tests": "tests/ops/test_{op}.py",
+    "benchmark": "benchmarks/bench_{op}.py",
 }
 MATH = sorted(path.stem for path in (REPOSITORY / "cpp/include/clustermass/math").glob("*.hpp"))
 
