@@ -25,11 +25,14 @@ MAY_IMPORT = {
     "data": set(),
     "data.schema": BASE,
     **{name: BASE | FILES_OUT - {name} for name in FILES_OUT},
+    "data.universe": BASE,
     "data.readers": BASE | {"data.schema"},
-    "data.mocks": BASE | FILES_OUT | {"ops", "data.schema"},
+    "data.mocks": BASE | FILES_OUT | {"ops", "data.schema", "data.universe"},
     "datasets": {"errors"},
-    "features": BASE | FILES_OUT | {"_backend", "ops", "data.schema", "data.readers"},
-    "cli": BASE | FILES_OUT | {"_backend", "data.schema", "data.readers", "data.mocks", "datasets", "features", "ops"},
+    "features": BASE | FILES_OUT | {"_backend", "ops", "data.schema", "data.universe", "data.readers"},
+    "cli": BASE
+    | FILES_OUT
+    | {"_backend", "data.schema", "data.universe", "data.readers", "data.mocks", "datasets", "features", "ops"},
     "__main__": {"cli"},
 }
 SOURCES = list(files("*.py", under="python/clustermass"))
