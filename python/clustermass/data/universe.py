@@ -65,9 +65,7 @@ class Galaxies:
     magnitude_r: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        _check_rows(
-            self, self.host.size, ("positions", "velocities"), ("is_central", "stellar_mass", "magnitude_r")
-        )
+        _check_rows(self, self.host.size, ("positions", "velocities"), ("is_central", "stellar_mass", "magnitude_r"))
 
     @property
     def n(self) -> int:
