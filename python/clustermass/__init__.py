@@ -37,11 +37,13 @@ _PUBLIC: dict[str, str] = {
     "project_particles": "ops.project",
     "project_views": "ops.views",
     "read_maps": "data.maps_file",
+    "read_universe": "data.universe_file",
     "select_flat_mass_function": "ops.subsample",
     "select_smooth_mass_function": "ops.subsample",
     "targets_from_groups": "features.targets",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
+    "write_universe": "data.universe_file",
 }
 
 # modules that are used by name after `import clustermass`
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
+    from .data.universe_file import read_universe as read_universe
+    from .data.universe_file import write_universe as write_universe
     from .features.channels import CHANNELS as CHANNELS
     from .features.channels import Channel as Channel
     from .features.channels import channel_fields as channel_fields

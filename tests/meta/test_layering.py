@@ -12,6 +12,7 @@ from .tree import files, module_of, name_of, parsed
 # room -> rooms below it that it may import. A module belongs to the longest name here that it starts with; within a
 # room modules may import each other, but never in a circle.
 BASE = {"errors", "units", "constants", "_validate", "cosmology"}
+TABLES = {"data.hdf5_tables", "data.universe_file"}
 FILES_OUT = {"data.atomic", "data.hdf5_out", "data.maps_file", "data.maps_writer", "data.provenance"}
 MAY_IMPORT = {
     "errors": set(),
@@ -26,12 +27,15 @@ MAY_IMPORT = {
     "data.schema": BASE,
     **{name: BASE | FILES_OUT - {name} for name in FILES_OUT},
     "data.universe": BASE,
+    "data.hdf5_tables": BASE | {"data.hdf5_out", "data.readers"},
+    "data.universe_file": BASE | {"data.hdf5_tables", "data.universe"},
     "data.readers": BASE | {"data.schema"},
-    "data.mocks": BASE | FILES_OUT | {"ops", "data.schema", "data.universe"},
+    "data.mocks": BASE | FILES_OUT | TABLES | {"ops", "data.schema", "data.universe"},
     "datasets": {"errors"},
-    "features": BASE | FILES_OUT | {"_backend", "ops", "data.schema", "data.universe", "data.readers"},
+    "features": BASE | FILES_OUT | TABLES | {"_backend", "ops", "data.schema", "data.universe", "data.readers"},
     "cli": BASE
     | FILES_OUT
+    | TABLES
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.mocks", "datasets", "features", "ops"},
     "__main__": {"cli"},
 }
