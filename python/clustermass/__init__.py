@@ -15,12 +15,16 @@ __version__ = "0.1.0"
 _PUBLIC: dict[str, str] = {
     "CHANNELS": "features.channels",
     "Channel": "features.channels",
+    "ClusterSet": "data.clusters_file",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
     "Targets": "features.targets",
     "add_noise": "ops.noise",
+    "assign_folds": "data.splits",
+    "assign_octants": "data.splits",
+    "assign_splits": "data.splits",
     "beam_margin": "ops.beam",
     "bremsstrahlung_luminosity": "features.tracers",
     "build_particle_index": "ops.views",
@@ -31,11 +35,13 @@ _PUBLIC: dict[str, str] = {
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
     "gas_temperature": "features.tracers",
+    "iter_clusters": "data.clusters_file",
     "make_maps": "features.make",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
     "project_particles": "ops.project",
     "project_views": "ops.views",
+    "read_clusters": "data.clusters_file",
     "read_maps": "data.maps_file",
     "read_universe": "data.universe_file",
     "select_flat_mass_function": "ops.subsample",
@@ -53,11 +59,17 @@ __all__ = ["__version__", *_MODULES, *_PUBLIC]
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from .data.clusters_file import ClusterSet as ClusterSet
+    from .data.clusters_file import iter_clusters as iter_clusters
+    from .data.clusters_file import read_clusters as read_clusters
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
+    from .data.splits import assign_folds as assign_folds
+    from .data.splits import assign_octants as assign_octants
+    from .data.splits import assign_splits as assign_splits
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
     from .features.channels import CHANNELS as CHANNELS
