@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 # (tests/meta/test_public_names.py compares the two lists).
 _PUBLIC: dict[str, str] = {
     "CHANNELS": "features.channels",
+    "Catalogue": "data.readers.catalogues",
+    "CatalogueColumn": "data.readers.catalogues",
     "Channel": "features.channels",
     "ClusterSet": "data.clusters_file",
     "MapSet": "data.maps_file",
@@ -37,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "make_maps": "features.make",
+    "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
     "project_particles": "ops.project",
@@ -67,6 +70,9 @@ if TYPE_CHECKING:
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
+from .data.readers.catalogues import Catalogue as Catalogue
+    from .data.readers.catalogues import CatalogueColumn as CatalogueColumn
+    from .data.readers.catalogues import open_catalogue as open_catalogue
     from .data.splits import assign_folds as assign_folds
     from .data.splits import assign_octants as assign_octants
     from .data.splits import assign_splits as assign_splits

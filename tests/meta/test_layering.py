@@ -33,13 +33,18 @@ MAY_IMPORT = {
     "data.clusters_file": BASE | {"data.hdf5_tables", "data.readers", "data.splits"},
     "data.clusters_writer": BASE | {"data.hdf5_tables", "data.clusters_file"},
     "data.readers": BASE | {"data.schema"},
+    "data.readers.catalogues": BASE | FILES_OUT | {"data.schema", "data.readers", "data.hdf5_tables"},
     "data.mocks": BASE | FILES_OUT | TABLES | {"ops", "data.schema", "data.universe"},
     "datasets": {"errors"},
-    "features": BASE | FILES_OUT | TABLES | {"_backend", "ops", "data.schema", "data.universe", "data.readers"},
+    "features": BASE
+    | FILES_OUT
+    | TABLES
+    | {"_backend", "ops", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"},
     "cli": BASE
     | FILES_OUT
     | TABLES
-    | {"_backend", "data.schema", "data.universe", "data.readers", "data.mocks", "datasets", "features", "ops"},
+    | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
+    | {"data.mocks", "datasets", "features", "ops"},
     "__main__": {"cli"},
 }
 SOURCES = list(files("*.py", under="python/clustermass"))

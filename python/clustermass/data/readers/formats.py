@@ -37,16 +37,25 @@ def detect(path: str | os.PathLike[str]) -> str:
     return _detect(first_file(path))
 
 
+def is_hdf5(path: str) -> bool:
+    """Whether a file is HDF5, which allows a foreign header of 512, 1024, 2048... bytes."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        offset = 0
+        while offset + 8 <= size:
+            file.seek(offset)
+            if file.read(8) == _HDF5_SIGNATURE:
+                return True
+            offset = max(512, 2 * offset)
+    return False
+
+
 def _detect(path: str) -> str:
+    if is_hdf5(path):
+        return _detect_hdf5(path)
     with open(path, "rb") as file:
         start = file.read(16)
         size = os.fstat(file.fileno()).st_size
-        offset = 0
-        while offset + 8 <= size:  # HDF5 allows a foreign header of 512, 1024, 2048... bytes
-            file.seek(offset)
-            if file.read(8) == _HDF5_SIGNATURE:
-                return _detect_hdf5(path)
-            offset = max(512, 2 * offset)
     markers = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
     if 256 in markers:
         return "gadget1"

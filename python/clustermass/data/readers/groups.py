@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileFormatError, TruncatedFileError
-from ..schema import GroupCatalogue, MissingField, SubhaloCatalogue
+from ..schema import GroupCatalogue, MissingField, SnapshotHeader, SubhaloCatalogue
 from . import hdf5
 from .code_units import CodeUnit, CodeUnits
 from .gadget_hdf5 import cosmology_of, first_number, groups_of, stored_units
@@ -56,7 +56,21 @@ _PREVENTS = {
 Table = dict[str, Any]
 
 
-def open_group_files(path: str, over: Overrides, snapshot: Snapshot | None) -> GroupCatalogue:
+@dataclass(frozen=True)
+class RawGroups:
+    """Both tables of a catalogue as its files store them, with the header and units that are in force."""
+
+    paths: list[str]
+    header: SnapshotHeader
+    units: CodeUnits
+    groups: Table
+    subhaloes: Table
+    n_groups: int
+    n_subhaloes: int
+    notes: list[str]
+
+
+def read_raw_groups(path: str, over: Overrides, snapshot: Snapshot | None) -> RawGroups:
     """The whole catalogue that `path` belongs to; what its files do not say is taken from `snapshot`."""
     notes: list[str] = []
     with hdf5.opened(path) as file:
@@ -82,19 +96,25 @@ def open_group_files(path: str, over: Overrides, snapshot: Snapshot | None) -> G
     if "length" not in units and over.length_unit is None:
         _infer_length(groups, raw, units, notes)
     header, code_units = resolve(raw, over, units, path, notes)
-    scaled = {name: _to_internal(values, _GROUP[name][1], code_units) for name, values in groups.items()}
-    missing = _missing(scaled, n_groups) + _drop_dangling(scaled, n_subhaloes)
-    subhalo_table = {name: _to_internal(values, _SUBHALO[name][1], code_units) for name, values in subhaloes.items()}
+    return RawGroups(paths, header, code_units, groups, subhaloes, n_groups, n_subhaloes, notes)
+
+
+def open_group_files(path: str, over: Overrides, snapshot: Snapshot | None) -> GroupCatalogue:
+    """The whole catalogue that `path` belongs to, in the units of the package."""
+    raw = read_raw_groups(path, over, snapshot)
+    groups = {name: _to_internal(values, _GROUP[name][1], raw.units) for name, values in raw.groups.items()}
+    missing = _missing(groups, raw.n_groups) + _drop_dangling(groups, raw.n_subhaloes)
+    subhaloes = {name: _to_internal(values, _SUBHALO[name][1], raw.units) for name, values in raw.subhaloes.items()}
     return GroupCatalogue(
-        path=paths[0],
-        n_files=len(paths),
-        header=header,
-        n=n_groups,
-        ids=np.arange(n_groups, dtype=np.int64),
-        subhaloes=SubhaloCatalogue(n=n_subhaloes, **subhalo_table) if n_subhaloes else None,
+        path=raw.paths[0],
+        n_files=len(raw.paths),
+        header=raw.header,
+        n=raw.n_groups,
+        ids=np.arange(raw.n_groups, dtype=np.int64),
+        subhaloes=SubhaloCatalogue(n=raw.n_subhaloes, **subhaloes) if raw.n_subhaloes else None,
         missing=tuple(missing),
-        assumptions=tuple(notes),
-        **scaled,
+        assumptions=tuple(raw.notes),
+        **groups,
     )
 
 
@@ -205,11 +225,16 @@ def _to_internal(values: NDArray[Any] | None, kind: str, units: CodeUnits) -> ND
         return None
     if kind == "integer":
         return values.astype(np.int64)
+    return values * np.float64(factor_of(kind, units))
+
+
+def factor_of(kind: str, units: CodeUnits) -> float:
+    """Internal over stored values of a column of this kind."""
     if kind == "group velocity":
         # the codes sum their momentum variable a^2 dx/dt = a v: peculiar velocity is stored / a, unlike for subhaloes
-        return values * np.float64(units.velocity.value(units.h) / units.a)
+        return units.velocity.value(units.h) / units.a
     unit = {"length": units.length, "mass": units.mass, "velocity": units.velocity}[kind]
-    return values * np.float64(unit.value(units.h))
+    return unit.value(units.h)
 
 
 def _missing(groups: Table, n: int) -> list[MissingField]:

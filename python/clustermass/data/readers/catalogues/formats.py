@@ -1,0 +1,139 @@
+"""Which format a catalogue has, by its content, and the function that opens one."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ....errors import DomainError, FileFormatError
+from .. import formats as snapshots
+from ..header import Overrides, warn_assumptions
+from ..parts import first_file
+from ..snapshot import Snapshot
+from . import halo_text
+from .catalogue import Catalogue
+from .columns import column_map
+from .subfind import open_subfind
+from .table import Source
+from .text import read_head
+
+#: Format -> what it is, for people.
+FORMATS = {
+    "rockstar_list": "Rockstar halo list, text (out_*.list)",
+    "rockstar_ascii": "Rockstar haloes, text (halos_*.ascii)",
+    "hlist": "consistent-trees halo list, text (hlist_*.list)",
+    "ahf": "AHF haloes, text (*.AHF_halos)",
+    "universemachine": "UniverseMachine galaxies, text",
+    "subfind": "group catalogue, HDF5 (Group/Subhalo)",
+}
+
+
+def identify(path: str | os.PathLike[str]) -> str:
+    """The format of a catalogue, by its content: a key of `FORMATS`.
+
+    Raises
+    ------
+    FileNotFoundError
+    FileFormatError
+        If the content is none of them.
+    """
+    return _identify(first_file(path))
+
+
+def _identify(name: str) -> str:
+    if snapshots.is_hdf5(name):
+        if snapshots.detect(name) == "groups":
+            return "subfind"
+        raise FileFormatError(f"{name}: is a snapshot, expected a catalogue (open it with open_snapshot)")
+    found = halo_text.identify(read_head(name))
+    if found is None:
+        raise FileFormatError(f"{name}: is no catalogue of a known format ({', '.join(FORMATS)})")
+    return found
+
+
+def open_catalogue(
+    path: str | os.PathLike[str],
+    *,
+    columns: Any = None,
+    table: str | None = None,
+    snapshot: Snapshot | None = None,
+    hubble: float | None = None,
+    box_size: Any = None,
+    redshift: float | None = None,
+    omega_m: float | None = None,
+    omega_lambda: float | None = None,
+    length_unit: Any = None,
+    mass_unit: Any = None,
+    velocity_unit: Any = None,
+) -> Catalogue:
+    """Open a halo, galaxy or cluster catalogue.
+
+    Parameters
+    ----------
+    path : str or path
+        A file of any of the formats in docs/catalogues.md, told by its content.
+    columns : dict, optional
+        Column map: quantity -> `CatalogueColumn` or a short form of it: "MSZ", 5 (from 1), ("MSZ", "1e14 Msun"),
+        ("MSZ", "1e14 Msun", [0.0]). Comes over what the format says.
+    table : str, optional
+        Of a group catalogue in HDF5: "groups" (default) or "subhaloes".
+    snapshot : Snapshot, optional
+        Of a group catalogue in HDF5: supplies cosmology and units that the catalogue does not state.
+    hubble, box_size, redshift, omega_m, omega_lambda : optional
+        As for `open_snapshot`: instead of the file's.
+    length_unit, mass_unit, velocity_unit : optional
+        As for `open_groups`; other formats have units column by column, which `columns` changes.
+
+    Returns
+    -------
+    Catalogue
+        Columns in the units of the package, read when asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+    FileFormatError, TruncatedFileError
+        If the file is of no known format or damaged; names file, line and column.
+    DomainError, MissingFieldError
+        If an argument makes no sense or names a column that is not there.
+
+    Warns
+    -----
+    DataWarning
+        Once, saying everything that was assumed because the file does not say (`Catalogue.assumptions`).
+
+    Notes
+    -----
+    Text is parsed whole, once, into memory: about half the size of the file. Other formats read headers only.
+
+    Examples
+    --------
+    >>> import clustermass as cm
+    >>> groups = cm.open_catalogue(cm.datasets.sample_groups())
+    >>> groups["positions"][groups["m200c"] > 1e14].shape
+    (3, 3)
+    """
+    over = Overrides(hubble, box_size, redshift, omega_m, omega_lambda, length_unit, mass_unit, velocity_unit)
+    maps = column_map(columns)
+    name = first_file(path)
+    kind = _identify(name)
+    _check_arguments(kind, over, table, snapshot)
+    catalogue = Catalogue(_open(name, kind, over, table, snapshot), over, maps)
+    warn_assumptions(catalogue.path, catalogue.assumptions)
+    return catalogue
+
+
+def _check_arguments(kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None) -> None:
+    if kind == "subfind":
+        return
+    given = {"table": table, "snapshot": snapshot, "length_unit": over.length_unit, "mass_unit": over.mass_unit,
+             "velocity_unit": over.velocity_unit}  # fmt: skip
+    for name, value in given.items():
+        if value is not None:
+            raise DomainError(f"`{name}` is for group catalogues in HDF5, not for {kind} (units: argument columns)")
+
+
+def _open(name: str, kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None) -> Source:
+    if kind == "subfind":
+        return open_subfind(name, over, table or "groups", snapshot)
+    return halo_text.open_halo_text(name, (name,), [None])
