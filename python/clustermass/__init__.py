@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
-from .data.readers.catalogues import Catalogue as Catalogue
+    from .data.readers.catalogues import Catalogue as Catalogue
     from .data.readers.catalogues import CatalogueColumn as CatalogueColumn
     from .data.readers.catalogues import open_catalogue as open_catalogue
     from .data.splits import assign_folds as assign_folds
