@@ -10,6 +10,7 @@ namespace clustermass::bindings {
 void bind_beam(py::module_& m);
 void bind_noise(py::module_& m);
 void bind_project(py::module_& m);
+void bind_project_gradient(py::module_& m);
 void bind_subsample(py::module_& m);
 void bind_views(py::module_& m);
 }  // namespace clustermass::bindings
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     clustermass::bindings::bind_beam(m);
     clustermass::bindings::bind_noise(m);
     clustermass::bindings::bind_project(m);
+    clustermass::bindings::bind_project_gradient(m);
     clustermass::bindings::bind_subsample(m);
     clustermass::bindings::bind_views(m);
 }

@@ -8,6 +8,7 @@ namespace py = pybind11;
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_project(py::module_& m);
+void bind_project_gradient(py::module_& m);
 void bind_subsample(py::module_& m);
 
 namespace {
@@ -39,6 +40,7 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
     m.doc() = "CUDA kernels of clustermass. Arrays are device addresses which the caller has checked.";
     clustermass::bindings::register_errors();
     clustermass::bindings::bind_project(m);
+    clustermass::bindings::bind_project_gradient(m);
     clustermass::bindings::bind_subsample(m);
     m.def("query_devices", &clustermass::bindings::query_devices);
 }

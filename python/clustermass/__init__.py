@@ -20,6 +20,7 @@ _PUBLIC: dict[str, str] = {
     "ClusterSet": "data.clusters_file",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
+    "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
     "Targets": "features.targets",
@@ -34,6 +35,7 @@ _PUBLIC: dict[str, str] = {
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
+    "differentiate_projection": "ops.project_gradient",
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
     "gas_temperature": "features.tracers",
@@ -94,6 +96,8 @@ if TYPE_CHECKING:
     from .ops.beam import convolve_beam as convolve_beam
     from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
+    from .ops.project_gradient import ParticleGradients as ParticleGradients
+    from .ops.project_gradient import differentiate_projection as differentiate_projection
     from .ops.subsample import Subsamples as Subsamples
     from .ops.subsample import draw_subsamples as draw_subsamples
     from .ops.subsample import select_flat_mass_function as select_flat_mass_function

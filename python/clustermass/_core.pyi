@@ -135,3 +135,33 @@ def subsample(
     n_threads: int,
 ) -> None: ...
 def subsample_uniform(items: NDArray[np.int64], out: NDArray[np.float64], *, seed: int, n_threads: int) -> None: ...
+def project_gradient_f32(
+    positions: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    smoothing_length: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    by_positions: NDArray[np.float32],
+    by_weights: NDArray[np.float32],
+    *,
+    assignment: int,
+    kernel: int,
+    origin_row: float,
+    origin_col: float,
+    per_pixel: float,
+    n_threads: int,
+) -> bool: ...
+def project_gradient_f64(
+    positions: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    smoothing_length: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    by_positions: NDArray[np.float64],
+    by_weights: NDArray[np.float64],
+    *,
+    assignment: int,
+    kernel: int,
+    origin_row: float,
+    origin_col: float,
+    per_pixel: float,
+    n_threads: int,
+) -> bool: ...

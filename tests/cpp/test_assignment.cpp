@@ -42,12 +42,31 @@ void test_far_away_stays_floating() {
     CHECK(std::isnan(math::cic_share(std::numeric_limits<double>::quiet_NaN()).first));
 }
 
+/// Slopes against differences of the shares, away from the kinks; they sum to 0.
+template <int N, class Share, class Slope>
+void test_slopes(const Share& share, const Slope& slope) {
+    constexpr double kStep = 1e-6;
+    for (const double x : {0.1, 0.3, 0.7, 0.9, 17.3, -3.9}) {
+        const math::AxisSlope<N> s = slope(x);
+        const math::AxisShare<N> before = share(x - kStep), after = share(x + kStep);
+        double sum = 0;
+        for (int k = 0; k < N; ++k) {
+            sum += s.slope[k];
+            CHECK(std::fabs((after.share[k] - before.share[k]) / (2 * kStep) - s.slope[k]) < 1e-8);
+        }
+        CHECK(std::fabs(sum) < 1e-15);
+    }
+}
+
 }  // namespace
 
 int main() {
     test_shares<1>([](double x) { return math::ngp_share(x); }, false);
     test_shares<2>([](double x) { return math::cic_share(x); }, true);
     test_shares<3>([](double x) { return math::tsc_share(x); }, true);
+    test_slopes<1>([](double x) { return math::ngp_share(x); }, [](double x) { return math::ngp_slope(x); });
+    test_slopes<2>([](double x) { return math::cic_share(x); }, [](double x) { return math::cic_slope(x); });
+    test_slopes<3>([](double x) { return math::tsc_share(x); }, [](double x) { return math::tsc_slope(x); });
     test_known_values();
     test_far_away_stays_floating();
     return test::failures();

@@ -59,10 +59,22 @@ void test_sampling(math::SphKernel kernel, double variance) {
         CHECK(math::sph_sampling(shape, point).split == 0);
 }
 
+void test_slope(math::SphKernel kernel) {
+    const auto shape = math::sph_shape(kernel);
+    constexpr double kStep = 1e-6;
+    for (const double t : {0.0, 0.01, 0.3, 0.5, 0.8, 1.0}) {
+        const math::SphSlope<double> s = math::sph_slope(shape.q, t);
+        CHECK(std::fabs(s.value - math::sph_value(shape.q, t)) < 1e-15);
+        const double after = math::sph_value(shape.q, t + kStep), before = math::sph_value(shape.q, t - kStep);
+        CHECK(std::fabs((after - before) / (2 * kStep) - s.slope) < 1e-8);
+    }
+}
+
 void test_kernel(math::SphKernel kernel, double variance) {
     test_integral_and_variance(kernel, variance);
     test_falls_to_zero_and_is_never_negative(kernel);
     test_sampling(kernel, variance);
+    test_slope(kernel);
 }
 
 }  // namespace

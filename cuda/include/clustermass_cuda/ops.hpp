@@ -5,6 +5,7 @@
 
 #include "clustermass/core/span.hpp"
 #include "clustermass/ops/project.hpp"
+#include "clustermass/ops/project_gradient.hpp"
 #include "clustermass/ops/subsample.hpp"
 
 /// What the CUDA library offers, in plain C++: the bindings include this and are compiled by the host compiler.
@@ -40,6 +41,12 @@ Status query_devices();
 template <class Real>
 void project(const ops::Particles<Real>& particles, const ops::ProjectParams& params, const Queue& queue,
              const Stack<double>& sums);
+
+/// Pull the gradient by an image back to the particles, as ops::project_gradient: one thread each. The values of the
+/// particles must have been checked.
+template <class Real>
+void project_gradient(const ops::Particles<Real>& particles, const ops::ProjectParams& params,
+                      const Stack<const Real>& gradient, const Queue& queue, const ops::ParticleGradients<Real>& out);
 
 /// Draw without replacement, bit for bit as ops::subsample. `max_members`: of the largest item. `scratch`: at least
 /// max_members entries; as many rows are drawn at once as it holds tables of max_members.

@@ -211,3 +211,50 @@ def convolve_beam(
     if not impl(flat, taps, np.minimum(reach, longest), flat_out, margin=border, n_threads=n_threads):
         check.check_finite(stack, "images")
     return result
+
+
+def beam_adjoint(
+    images: ArrayLike,
+    fwhm: ArrayLike,
+    *,
+    pixel_size: Any = 1.0,
+    edge: str = "zero",
+    margin: int | None = None,
+    truncate: float = 4.0,
+    n_threads: int = 1,
+    backend: str = "auto",
+) -> NDArray[Any]:
+    """Apply the transpose of `convolve_beam` with the same options: gradients of its result go back to its input.
+
+    Smoothing with "zero" edges is its own transpose; the transpose of cutting a margin off is to put zeros there. So
+    for all x and y, ``(convolve_beam(x) * y).sum() == (x * beam_adjoint(y)).sum()``.
+
+    Parameters
+    ----------
+    images : array_like of float, shape (n, rows, cols) or (n, channels, rows, cols)
+        In the shape that `convolve_beam` returns.
+    fwhm, pixel_size, edge, margin, truncate, n_threads, backend
+        As there.
+
+    Returns
+    -------
+    ndarray of float, shape of `images`, with "crop" plus 2 `margin` rows and columns
+
+    Raises
+    ------
+    ArrayError, BadInputError, BackendUnavailableError, DTypeError, DomainError, UnitError
+
+    Notes
+    -----
+    Cost: as `convolve_beam`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> beam_adjoint(np.ones((1, 1, 1)), 2.0, edge="crop", margin=4).shape
+    (1, 9, 9)
+    """
+    stack = check.float_array(images, "images", (None,) * np.ndim(images))
+    border = _border(edge, margin, int(_reaches(_sigmas(fwhm, pixel_size), truncate).max(initial=0)))
+    wide = np.pad(stack, [(0, 0)] * (stack.ndim - 2) + [(border, border)] * min(stack.ndim, 2)) if border else stack
+    return convolve_beam(wide, fwhm, pixel_size=pixel_size, truncate=truncate, n_threads=n_threads, backend=backend)

@@ -53,6 +53,18 @@ def raise_invalid(pos: NDArray[Any], weights: NDArray[Any], smoothing_length: ND
     raise BadInputError("the kernel refused its input, yet every value is valid: please report this")
 
 
+def image_frame(
+    pixel_size: Any, origin: Any, beam_fwhm: Any, channels: int
+) -> tuple[float, tuple[float, float], _validate.FloatArray, int]:
+    """Pixel size, corner of the image with its margin for the beam, beam per channel, and that margin [pixel]."""
+    size = _validate.number(pixel_size, "pixel_size", above=0, unit=units.LENGTH)
+    fwhm = np.broadcast_to(_validate.float_array(np.atleast_1d(units.strip_unit(beam_fwhm, units.LENGTH, "beam_fwhm")),
+                                                 "beam_fwhm", (None,)), (channels,))  # fmt: skip
+    margin = beam_margin(fwhm, pixel_size=size) if np.any(fwhm) else 0
+    row, col = (_validate.number(x, f"origin[{i}]", unit=units.LENGTH) - margin * size for i, x in enumerate(origin))
+    return size, (row, col), fwhm, margin
+
+
 def project_particles(
     positions: ArrayLike,
     weights: ArrayLike,
@@ -138,12 +150,8 @@ def project_particles(
     """
     pos, w, h = particle_arrays(positions, weights, smoothing_length, (2, 3))
     rows, cols = _validate.image_shape(shape)
-    size = _validate.number(pixel_size, "pixel_size", above=0, unit=units.LENGTH)
     scheme, kernel_number = check_scheme(assignment, kernel, smoothing_length is not None)
-    fwhm = np.broadcast_to(_validate.float_array(np.atleast_1d(units.strip_unit(beam_fwhm, units.LENGTH, "beam_fwhm")),
-                                                 "beam_fwhm", (None,)), (w.shape[1],))  # fmt: skip
-    margin = beam_margin(fwhm, pixel_size=size) if np.any(fwhm) else 0
-    corner = [_validate.number(x, f"origin[{i}]", unit=units.LENGTH) - margin * size for i, x in enumerate(origin)]
+    size, corner, fwhm, margin = image_frame(pixel_size, origin, beam_fwhm, w.shape[1])
     n_threads = _validate.threads(n_threads)
     image = np.empty((w.shape[1], rows + 2 * margin, cols + 2 * margin), pos.dtype)
 

@@ -30,4 +30,20 @@ CM_HD AxisShare<3> tsc_share(double x) {
     return {cell - 1.0, {0.5 * (0.5 - d) * (0.5 - d), 0.75 - d * d, 0.5 * (0.5 + d) * (0.5 + d)}};
 }
 
+/// Derivative of the shares of one axis by the position; they sum to 0. Where a share has a kink (CIC: at a pixel's
+/// centre) it is the derivative to the right.
+template <int N>
+struct AxisSlope {
+    double slope[N];
+};
+
+CM_HD AxisSlope<1> ngp_slope(double) { return {{0.0}}; }
+
+CM_HD AxisSlope<2> cic_slope(double) { return {{-1.0, 1.0}}; }
+
+CM_HD AxisSlope<3> tsc_slope(double x) {
+    const double d = (x - std::floor(x)) - 0.5;
+    return {{d - 0.5, -2 * d, d + 0.5}};
+}
+
 }  // namespace clustermass::math

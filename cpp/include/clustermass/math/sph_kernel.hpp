@@ -37,6 +37,22 @@ CM_HD T sph_value(const Real (&q)[7], T t) {
     return t2 * t2 * sum;
 }
 
+/// The same and its derivative by t, which is t^3 (4 Q + 2 t Q').
+template <class T>
+struct SphSlope {
+    T value, slope;
+};
+template <class T, class Real>
+CM_HD SphSlope<T> sph_slope(const Real (&q)[7], T t) {
+    const T s = t + t - Real(1), t3 = t * t * t;
+    T slope = q[6] + T{}, sum = q[5] + s * q[6];
+    for (int k = 4; k >= 0; --k) {
+        slope = sum + s * slope;
+        sum = q[k] + s * sum;
+    }
+    return {t3 * t * sum, t3 * (Real(4) * sum + (t + t) * slope)};
+}
+
 /// Integral of the unit-support kernel over the plane: pi times the integral of t^4 Q(2 t - 1) over t in [0, 1].
 CM_HD double sph_integral(const SphShape& shape) {
     double sum = 0;
