@@ -27,7 +27,7 @@ def kernel_slope(kernel, u):
 
 
 def sph_slopes(row, col, support, shape, kernel):
-    """Derivatives by row and column of what `sph_shares` gives, (2, rows, columns): the quotient rule on the samples."""
+    """Derivatives of what `sph_shares` gives by row and column, (2, rows, columns): quotient rule on the samples."""
     slopes = np.zeros((2, *shape))
     if support < 1 / 16:  # a point
         return slopes
