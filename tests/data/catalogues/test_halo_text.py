@@ -163,7 +163,7 @@ def damage(text_, old, new):
         (damage(HEAD, "h = 0.700000", "h = 1e300") + ROWS, errors.FileFormatError, "entry h must be"),
         (HEAD + "1 " * 70_000 + "\n", errors.FileFormatError, "line 6: is longer than 65536 bytes"),
         ("", errors.FileFormatError, "no catalogue of a known format"),
-        ("a b c\n1 2 3\n", errors.FileFormatError, "no catalogue of a known format"),
+        ("a b c\n1 2 3 4\n1 2\n", errors.FileFormatError, "no catalogue of a known format"),
     ],
 )  # fmt: skip
 def test_damage_is_located(tmp_path, content, error, message):

@@ -119,3 +119,66 @@ def test_gadget4_groups_and_subhaloes(real_data):
         np.cbrt(groups["m200c"] / groups["m200c"][top])[m200c > 0] * groups["r200c"][top],
         rtol=1e-4,
     )
+
+
+def test_rockstar_binary(real_data):
+    path = real_data("rockstar-binary-and-ahf/halos_14.0.bin")
+    with pytest.warns(errors.DataWarning, match=r"taken as Rockstar's defaults.*hold 0\.151 of the volume"):
+        halos = cm.open_catalogue(path)
+    with pytest.warns(errors.DataWarning, match="defaults"):
+        assert cm.open_catalogue(path.with_name("halos_14")).n == 508  # the common name of the set
+    head = halos.header
+    assert (halos.format, halos.n) == ("rockstar_binary", 508)
+    assert (head.scale_factor, head.omega_m, head.omega_lambda, head.h) == pytest.approx(
+        (0.30924949, 0.279, 0.721, 0.701), rel=1e-6
+    )
+    assert (head.box_size, head.particle_mass) == pytest.approx((50 / head.h, 4.6139e9 / head.h), rel=1e-6)
+    assert not head.is_periodic  # only chunk 0 of the snapshot
+    assert halos["n_particles"].sum() == 30509
+    np.testing.assert_array_equal(halos["ids"], np.arange(508))
+    assert halos["m200c"].max() * head.h == pytest.approx(6.5563525e12, rel=1e-6)
+    mass, radius = halos["mvir"], halos["rvir"]
+    density = mass / (4 * np.pi / 3 * radius**3) / (2.77536627e11 * head.h**2 * head.omega_m)
+    assert np.median(density) == pytest.approx(184.7, rel=2e-3)  # Bryan & Norman 1998: 171.6 / Omega_m(z)
+    with pytest.raises(errors.MissingFieldError, match="desc is 0 for all haloes"):
+        halos["descendant_ids"]
+
+
+def test_millennium_forest(real_data):
+    path = real_data("millimillennium-trees/milliMillennium-tree1000019000000.hdf5")
+    with pytest.warns(errors.DataWarning, match="a box of 500.*no position is beyond 62.4"):
+        nodes = cm.open_catalogue(path)
+    assert (nodes.format, nodes.n) == ("galacticus_hdf5", 14869)
+    head = nodes.header
+    assert (head.h, head.omega_m, head.omega_lambda) == (0.73, 0.25, 0.75)
+    assert (head.box_size, head.is_periodic, head.redshift) == (None, False, None)
+    with pytest.warns(errors.DataWarning, match="500"):
+        stated = cm.open_catalogue(path, box_size=62.5 / 0.73).header
+    assert stated.box_size == pytest.approx(62.5 / 0.73)
+    assert stated.is_periodic
+    assert (nodes["redshift"].min(), nodes["redshift"].max()) == pytest.approx((0, 10.944), abs=5e-4)
+    assert nodes["masses"].max() * 0.73 == pytest.approx(9837.908e10, rel=1e-9)
+    assert (nodes["n_particles"].min(), nodes["n_particles"].max()) == (20, 102091)
+    assert nodes["velocity_dispersion"].max() == pytest.approx(432.7, abs=0.05)
+    positions = nodes["positions"] * 0.73
+    assert 0 <= positions.min() < positions.max() <= 62.5
+    ids, hosts, descendants = nodes["ids"], nodes["host_ids"], nodes["descendant_ids"]
+    assert (hosts == -1).mean() == pytest.approx(0.749, abs=5e-4)
+    assert np.isin(hosts[hosts >= 0], ids[hosts == -1]).all()  # followed to the top
+    assert np.isin(descendants[descendants >= 0], ids).all()
+
+
+def test_millennium_data_base(real_data):
+    path = real_data("millimillennium-trees/millenniumTestTrees.csv")
+    with pytest.warns(errors.DataWarning, match=r"box 62\.5 Mpc/h.*rows of many epochs"):
+        halos = cm.open_catalogue(path)
+    assert (halos.format, halos.n, len(halos.raw_names)) == ("millennium_csv", 12920, 19)
+    assert halos.header.box_size == pytest.approx(62.5 / 0.73)
+    roots = halos["descendant_ids"] == -1
+    mass = halos["mvir"][roots & (halos["ids"] == halos["tree_ids"])] * 0.73 / 1e10
+    assert mass.size > 10
+    assert 100 < mass.min() <= mass.max() < 110
+    assert halos["ids"].dtype == np.int64
+    assert halos["ids"][0] == 79000018
+    assert (halos["host_ids"] == halos["ids"]).sum() == 0
+    assert ((halos["positions"] * 0.73 >= 0) & (halos["positions"] * 0.73 <= 62.5)).all()

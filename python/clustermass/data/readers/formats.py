@@ -50,17 +50,27 @@ def is_hdf5(path: str) -> bool:
     return False
 
 
+def _gadget_binary(start: bytes) -> str | None:
+    markers = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
+    if 256 in markers:
+        return "gadget1"
+    return "gadget2" if 8 in markers and start[4:8] == b"HEAD" else None
+
+
+def is_gadget_binary(path: str) -> bool:
+    """Whether a file begins as a Gadget snapshot of format 1 or 2."""
+    with open(path, "rb") as file:
+        return _gadget_binary(file.read(16)) is not None
+
+
 def _detect(path: str) -> str:
     if is_hdf5(path):
         return _detect_hdf5(path)
     with open(path, "rb") as file:
         start = file.read(16)
         size = os.fstat(file.fileno()).st_size
-    markers = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
-    if 256 in markers:
-        return "gadget1"
-    if 8 in markers and start[4:8] == b"HEAD":
-        return "gadget2"
+    if (kind := _gadget_binary(start)) is not None:
+        return kind
     if len(start) < 4:
         raise FileFormatError(f"{path}: has {size} bytes, expected {_KNOWN}")
     raise FileFormatError(f"{path}: begins with {start[:8].hex(' ')}, expected {_KNOWN}")

@@ -19,6 +19,7 @@ from .columns import (
     CatalogueColumn,
     ColumnUnit,
     check_fits,
+    parse_column_unit,
     to_package,
     unit_of,
 )
@@ -120,7 +121,8 @@ class Catalogue:
         if quantity is not None and values.shape != ((self.n, 3) if quantity.width == 3 else (self.n,)):
             raise FileFormatError(f"{self.path}: column {rule.source[0]} has shape {values.shape}, not that of {name}")
         if quantity is not None and quantity.is_integer:
-            return identity.without_marks(values, name, self._source)
+            own = name in identity.LINKS and self._source.links_to_itself and "ids" in self._rules
+            return identity.without_marks(values, name, self._source, self.read("ids") if own else None)
         return values
 
     def raw(self, name: str) -> NDArray[Any]:
@@ -223,9 +225,27 @@ def _found(source: Source, columns: dict[str, CatalogueColumn]) -> dict[str, Cat
         unit = entry.unit
         if unit is None and name in rules:  # another column of the same kind
             unit = rules[name].unit
+        if unit is None and sources[0] in source.units:
+            unit = _file_unit(source, name, sources[0])
+        quantity = QUANTITIES.get(name)
+        if unit is None and quantity is not None and quantity.dimension:
+            raise DomainError(f"`columns`: {name} needs a unit, such as CatalogueColumn({sources[0]!r}, 'Mpc/h')")
         rules[name] = CatalogueColumn(tuple(sources), unit, entry.missing)
         check_fits(name, rules[name])
     return rules
+
+
+def _file_unit(source: Source, name: str, column: str) -> str | None:
+    try:
+        parse_column_unit(source.units[column])
+    except DomainError:
+        if name not in QUANTITIES or not QUANTITIES[name].dimension:
+            return None
+        raise DomainError(
+            f"`columns`: {source.path} gives column {column} the unit {source.units[column]!r}, which is not known: "
+            f"say the unit of {name}"
+        ) from None
+    return source.units[column]
 
 
 def _derivable(rules: dict[str, CatalogueColumn], head: CatalogueHeader) -> dict[str, str]:

@@ -10,9 +10,11 @@ from .. import formats as snapshots
 from ..header import Overrides, warn_assumptions
 from ..parts import first_file
 from ..snapshot import Snapshot
-from . import halo_text
+from . import csv_halos, halo_binary, halo_text, observed
 from .catalogue import Catalogue
 from .columns import column_map
+from .galacticus import is_galacticus, open_galacticus
+from .records import files_of_set, first_of_set
 from .subfind import open_subfind
 from .table import Source
 from .text import read_head
@@ -24,6 +26,16 @@ FORMATS = {
     "hlist": "consistent-trees halo list, text (hlist_*.list)",
     "ahf": "AHF haloes, text (*.AHF_halos)",
     "universemachine": "UniverseMachine galaxies, text",
+    "cosmosim_csv": "CosmoSim haloes, CSV",
+    "millennium_csv": "Millennium data base, CSV",
+    "galacticus_hdf5": "merger trees, HDF5 of Galacticus (milli-Millennium)",
+    "text_table": "table, text",
+    "ecsv_table": "table, ECSV",
+    "fits_table": "table, FITS",
+    "npy_columns": "columns in a folder of .npy files",
+    "rockstar_binary": "Rockstar haloes, binary (halos_*.bin)",
+    "bgc2": "Rockstar haloes, BGC2 (halos_*.bgc2)",
+    "universemachine_binary": "UniverseMachine galaxies, binary (sfr_catalog_*.bin)",
     "subfind": "group catalogue, HDF5 (Group/Subhalo)",
 }
 
@@ -37,18 +49,38 @@ def identify(path: str | os.PathLike[str]) -> str:
     FileFormatError
         If the content is none of them.
     """
-    return _identify(first_file(path))
+    return _identify(_first(path))
+
+
+def _first(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path) if os.path.isdir(path) else first_of_set(path) or first_file(path)
 
 
 def _identify(name: str) -> str:
-    if snapshots.is_hdf5(name):
-        if snapshots.detect(name) == "groups":
-            return "subfind"
-        raise FileFormatError(f"{name}: is a snapshot, expected a catalogue (open it with open_snapshot)")
-    found = halo_text.identify(read_head(name))
+    found = _identify_any(name)
     if found is None:
         raise FileFormatError(f"{name}: is no catalogue of a known format ({', '.join(FORMATS)})")
     return found
+
+
+def _identify_any(name: str) -> str | None:
+    if os.path.isdir(name):
+        return observed.identify(name)
+    if snapshots.is_hdf5(name):
+        if is_galacticus(name):
+            return "galacticus_hdf5"
+        if snapshots.detect(name) == "groups":
+            return "subfind"
+        raise FileFormatError(f"{name}: is a snapshot, expected a catalogue (open it with open_snapshot)")
+    if (found := halo_binary.identify(name)) is not None:
+        return found
+    if snapshots.is_gadget_binary(name):
+        raise FileFormatError(f"{name}: is a snapshot, expected a catalogue (open it with open_snapshot)")
+    with open(name, "rb") as file:
+        if file.read(9) == b"SIMPLE  =":  # its padding may hold bytes that no text has
+            return observed.identify(name)
+    head = read_head(name)
+    return halo_text.identify(head) or csv_halos.identify(head) or observed.identify(name)
 
 
 def open_catalogue(
@@ -115,7 +147,7 @@ def open_catalogue(
     """
     over = Overrides(hubble, box_size, redshift, omega_m, omega_lambda, length_unit, mass_unit, velocity_unit)
     maps = column_map(columns)
-    name = first_file(path)
+    name = _first(path)
     kind = _identify(name)
     _check_arguments(kind, over, table, snapshot)
     catalogue = Catalogue(_open(name, kind, over, table, snapshot), over, maps)
@@ -136,4 +168,22 @@ def _check_arguments(kind: str, over: Overrides, table: str | None, snapshot: Sn
 def _open(name: str, kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None) -> Source:
     if kind == "subfind":
         return open_subfind(name, over, table or "groups", snapshot)
-    return halo_text.open_halo_text(name, (name,), [None])
+    if kind in _OPENERS:
+        return _OPENERS[kind](name)
+    if kind in ("cosmosim_csv", "millennium_csv"):
+        return csv_halos.open_halo_csv(name, None)
+    if kind == "text_table":
+        return observed.open_text(name, None)
+    paths = files_of_set(name)
+    return halo_text.open_halo_text(paths[0], paths, [None] * len(paths))
+
+
+_OPENERS = {
+    "galacticus_hdf5": open_galacticus,
+    "ecsv_table": observed.open_ecsv,
+    "fits_table": observed.open_fits,
+    "npy_columns": observed.open_npy_columns,
+    "rockstar_binary": halo_binary.open_rockstar_binary,
+    "bgc2": halo_binary.open_bgc2,
+    "universemachine_binary": halo_binary.open_universemachine_binary,
+}

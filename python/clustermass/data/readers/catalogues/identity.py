@@ -12,7 +12,7 @@ from .columns import QUANTITIES, CatalogueColumn
 from .table import Source
 
 EXACT = 2**53
-_LINKS = ("parent_ids", "host_ids")
+LINKS = ("parent_ids", "host_ids")
 
 
 def whole_numbers(stored: NDArray[Any], column: str, source: Source) -> NDArray[np.int64]:
@@ -35,7 +35,7 @@ def whole_numbers(stored: NDArray[Any], column: str, source: Source) -> NDArray[
 def rounded_ids(source: Source, rules: dict[str, CatalogueColumn]) -> list[str]:
     """A note on identifiers that were written as floats too large to be exact. Looks at float columns only."""
     notes = []
-    for name in ("ids", *_LINKS, "descendant_ids", "tree_ids"):
+    for name in ("ids", *LINKS, "descendant_ids", "tree_ids"):
         if name not in rules or not QUANTITIES[name].is_integer:
             continue
         for column in rules[name].source:
@@ -49,10 +49,13 @@ def rounded_ids(source: Source, rules: dict[str, CatalogueColumn]) -> list[str]:
     return notes
 
 
-def without_marks(values: NDArray[Any], name: str, source: Source) -> NDArray[Any]:
-    """Links with -1 for "none", whatever the file writes there."""
-    if name in _LINKS and source.no_parent != (-1,):
-        values[np.isin(values, source.no_parent)] = -1
+def without_marks(values: NDArray[Any], name: str, source: Source, ids: NDArray[Any] | None) -> NDArray[Any]:
+    """Links with -1 for "none", whatever the file writes there: its marks, or the halo's own identifier."""
+    if name in LINKS:
+        if source.no_parent != (-1,):
+            values[np.isin(values, source.no_parent)] = -1
+        if ids is not None:
+            values[values == ids] = -1
     return values
 
 

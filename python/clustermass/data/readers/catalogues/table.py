@@ -66,8 +66,10 @@ class Source:
     rules: dict[str, CatalogueColumn]
     stated: Stated = field(default_factory=Stated)
     notes: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)  # that the file writes beside its columns
     missing: list[MissingField] = field(default_factory=list)
     finite: bool = True
     names_epoch: bool = False  # the file's name may hold the scale factor or the redshift
+    links_to_itself: bool = False  # a host that is the halo itself means "none"
     no_parent: tuple[int, ...] = (-1,)  # values of parent and host columns that mean "none"
     where: Callable[[int], str] = lambda row: f"row {row}"

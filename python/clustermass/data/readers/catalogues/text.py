@@ -25,7 +25,8 @@ INTEGER, FLOAT, TEXT = "i", "f", "t"
 _DTYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64)}
 _WHOLE = re.compile(r"[+-]?\d+")
 _WHOLE_PLAIN = re.compile(r"[+-]?(0|[1-9]\d*)")  # 00007 is a name, where names are allowed
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
+_COMMENT_LINE = re.compile(rb"^[ \t]*#[^\n]*\n?", re.MULTILINE)
 _EMPTY = frozenset(("", "null", "NULL", "Null", "--", "N/A", "nan", "NaN"))
 
 
@@ -206,9 +207,12 @@ def _check_lines(path: str, whole: bytes, rest: bytes, number: int) -> None:
 
 
 def _parse_block(path: str, data: bytes, number: int, layout: Layout, kinds: list[str]) -> list[NDArray[Any]]:
-    if TEXT not in kinds and b"#" not in data and data.strip():
+    if TEXT not in kinds:
+        plain = _COMMENT_LINE.sub(b"", data) if b"#" in data else data
+        if not plain.strip():
+            return []
         dtype = np.dtype([(f"f{i}", _DTYPES[kind]) for i, kind in enumerate(kinds)])
-        text = io.StringIO(data.decode("latin-1"))
+        text = io.StringIO(plain.decode("latin-1"))
         quote = '"' if layout.delimiter else None
         try:
             rows = np.loadtxt(text, dtype, comments=None, delimiter=layout.delimiter, quotechar=quote, ndmin=1)
@@ -250,7 +254,7 @@ def _kind_of(entries: Sequence[str], allow_text: bool) -> str:
     if all(whole.fullmatch(entry) for entry in entries):
         # beyond 64 bits there are floats and names, no whole numbers
         return INTEGER if all(len(e) < 19 or (len(e) < 21 and -(2**63) <= int(e) < 2**63) for e in entries) else FLOAT
-    if not all(entry in _EMPTY or _NUMBER.fullmatch(entry) for entry in entries):
+    if not all(entry in _EMPTY or NUMBER.fullmatch(entry) for entry in entries):
         return TEXT
     has_names = allow_text and any(re.fullmatch(r"0\d+", entry) for entry in entries)
     return TEXT if has_names or (allow_text and all(entry in _EMPTY for entry in entries)) else FLOAT
@@ -275,7 +279,7 @@ def _parse_carefully(path: str, data: bytes, number: int, layout: Layout, kinds:
     for i, column in enumerate(entries):
         found = _kind_of(column, layout.allow_text)
         if found == TEXT and not layout.allow_text:
-            bad = next(k for k, e in enumerate(column) if e not in _EMPTY and not _NUMBER.fullmatch(e))
+            bad = next(k for k, e in enumerate(column) if e not in _EMPTY and not NUMBER.fullmatch(e))
             name = layout.names[i]
             raise FileFormatError(
                 f"{path}, line {numbers[bad]}, column {i + 1} ({name}): expected a number, got {column[bad][:40]!r}"
