@@ -1,0 +1,44 @@
+"""The NFW profile in units of its scale radius: mass, draws, radii, potential (Navarro et al. 1997, ApJ 490, 493)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+_X = np.geomspace(1e-5, 1e4, 4001)  # radii over the scale radius
+
+
+def nfw_mass(x: FloatArray | float) -> FloatArray:
+    """Mass within x = r / r_s, in units of 4 pi rho_s r_s^3: ln(1 + x) - x / (1 + x).
+
+    Below x = 1e-3 by its series, x^2/2 - 2 x^3/3 + 3 x^4/4, where the difference would lose digits.
+    """
+    r = np.asarray(x, np.float64)
+    series = r * r * (0.5 - r * (2.0 / 3.0 - 0.75 * r))
+    return np.asarray(np.where(r < 1e-3, series, np.log1p(r) - r / (1.0 + r)))
+
+
+def nfw_potential(x: FloatArray, concentration: FloatArray) -> FloatArray:
+    """Potential at x = r / r_s in units of V200^2 (negative): -(c / m(c)) ln(1 + x) / x."""
+    return np.asarray(-concentration / nfw_mass(concentration) * np.log1p(x) / x)
+
+
+def draw_nfw(reach: FloatArray, share: FloatArray) -> FloatArray:
+    """Radii over the scale radius that hold a `share` of the mass within `reach`, same shape.
+
+    By linear interpolation of log x in log m(x): good to 1e-5.
+    """
+    return np.asarray(np.exp(np.interp(np.log(share * nfw_mass(reach)), _LOG_MASS, _LOG_X)))
+
+
+def overdensity_reach(concentration: FloatArray, ratio: float) -> FloatArray:
+    """r / r_s within which the mean density is `ratio` times that within r200c, where r200c / r_s = `concentration`."""
+    mean = np.log(ratio * nfw_mass(concentration)) - 3.0 * np.log(concentration)
+    return np.asarray(np.exp(np.interp(-mean, -_LOG_MEAN, _LOG_X)))
+
+
+_LOG_X = np.log(_X)
+_LOG_MASS = np.log(nfw_mass(_X))
+_LOG_MEAN = _LOG_MASS - 3.0 * _LOG_X
