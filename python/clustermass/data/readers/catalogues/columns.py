@@ -162,7 +162,7 @@ class CatalogueColumn:
     missing: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        sources = (self.source,) if isinstance(self.source, str | int) else tuple(self.source)
+        sources = tuple(self.source) if isinstance(self.source, tuple | list) else (self.source,)
         if not sources or not all(isinstance(item, str | int) and not isinstance(item, bool) for item in sources):
             raise DomainError(f"`source` must be a column name or number, or three of them, got {self.source!r}")
         marks = self.missing if isinstance(self.missing, tuple | list) else (self.missing,)

@@ -16,7 +16,7 @@ from ...schema import MissingField
 from .columns import CatalogueColumn
 from .halo_text import Rules, choose
 from .table import Source, Stated, Table
-from .text import Head, Layout, Sink, parse_table, read_head, skip_first, split_line
+from .text import Head, Layout, Parse, read_head, skip_first, split_line
 
 _XYZ, _VXYZ = ("x", "y", "z"), ("vx", "vy", "vz")
 _COSMOSIM: Rules = (
@@ -76,7 +76,7 @@ def identify(head: Head) -> str | None:
     return None
 
 
-def open_halo_csv(path: str, sink: Sink | None) -> Source:
+def open_halo_csv(path: str, parse: Parse) -> Source:
     """One table."""
     head = read_head(path)
     kind = identify(head)
@@ -84,7 +84,7 @@ def open_halo_csv(path: str, sink: Sink | None) -> Source:
     layout = skip_first(Layout(tuple(split_line(head.first, ",")), ","), head)
     if kind == "millennium_csv":
         _check_end(path, head)
-    parsed = parse_table(path, layout, sink)
+    parsed = parse(path, layout)
     source = Source(path, (path,), kind, parsed.table, {}, where=parsed.where, links_to_itself=True)
     if parsed.ends_open:
         source.notes.append("ends without a line end: its last number may be cut")

@@ -15,9 +15,10 @@ from .catalogue import Catalogue
 from .columns import column_map
 from .galacticus import is_galacticus, open_galacticus
 from .records import files_of_set, first_of_set
+from .store import Store
 from .subfind import open_subfind
 from .table import Source
-from .text import read_head
+from .text import Parse, parse_table, read_head
 
 #: Format -> what it is, for people.
 FORMATS = {
@@ -87,6 +88,7 @@ def open_catalogue(
     path: str | os.PathLike[str],
     *,
     columns: Any = None,
+    store: str | os.PathLike[str] | None = None,
     table: str | None = None,
     snapshot: Snapshot | None = None,
     hubble: float | None = None,
@@ -107,6 +109,10 @@ def open_catalogue(
     columns : dict, optional
         Column map: quantity -> `CatalogueColumn` or a short form of it: "MSZ", 5 (from 1), ("MSZ", "1e14 Msun"),
         ("MSZ", "1e14 Msun", [0.0]). Comes over what the format says.
+    store : str or path, optional
+        A file to parse text into (HDF5, written whole or not at all), instead of into memory. The next call with it
+        reads columns from there, unless the text has changed since (size, time, first and last 64 kB): then it is
+        made again. Formats that are no text have no use for it.
     table : str, optional
         Of a group catalogue in HDF5: "groups" (default) or "subhaloes".
     snapshot : Snapshot, optional
@@ -136,7 +142,8 @@ def open_catalogue(
 
     Notes
     -----
-    Text is parsed whole, once, into memory: about half the size of the file. Other formats read headers only.
+    Text is parsed once: into memory, about half the size of the file, or block by block into `store`. Of binary
+    formats headers are read, and columns when asked for.
 
     Examples
     --------
@@ -147,10 +154,11 @@ def open_catalogue(
     """
     over = Overrides(hubble, box_size, redshift, omega_m, omega_lambda, length_unit, mass_unit, velocity_unit)
     maps = column_map(columns)
+    parse = parse_table if store is None else Store(store).parse
     name = _first(path)
     kind = _identify(name)
     _check_arguments(kind, over, table, snapshot)
-    catalogue = Catalogue(_open(name, kind, over, table, snapshot), over, maps)
+    catalogue = Catalogue(_open(name, kind, over, table, snapshot, parse), over, maps)
     warn_assumptions(catalogue.path, catalogue.assumptions)
     return catalogue
 
@@ -165,17 +173,17 @@ def _check_arguments(kind: str, over: Overrides, table: str | None, snapshot: Sn
             raise DomainError(f"`{name}` is for group catalogues in HDF5, not for {kind} (units: argument columns)")
 
 
-def _open(name: str, kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None) -> Source:
+def _open(name: str, kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None, parse: Parse) -> Source:
     if kind == "subfind":
         return open_subfind(name, over, table or "groups", snapshot)
     if kind in _OPENERS:
         return _OPENERS[kind](name)
     if kind in ("cosmosim_csv", "millennium_csv"):
-        return csv_halos.open_halo_csv(name, None)
+        return csv_halos.open_halo_csv(name, parse)
     if kind == "text_table":
-        return observed.open_text(name, None)
+        return observed.open_text(name, parse)
     paths = files_of_set(name)
-    return halo_text.open_halo_text(paths[0], paths, [None] * len(paths))
+    return halo_text.open_halo_text(paths[0], paths, parse)
 
 
 _OPENERS = {

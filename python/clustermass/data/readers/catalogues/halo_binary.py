@@ -73,6 +73,7 @@ _BGC2_GROUPS: dict[int, list[tuple[Any, ...]]] = {
     30: [*_BGC2_ID, *_BGC2_RM, *_BGC2_PV],
     40: [*_BGC2_ID, ("npart_self", "u8"), *_BGC2_RM, *_BGC2_PV, ("vmax", "f4"), ("rvmax", "f4")],
 }
+_BGC2_PARTICLES, _BGC2_PARTICLE_BYTES = 30, 32  # identifier, position and velocity: what Rockstar writes
 _BGC2_RULES = {
     "ids": (("id",), ""), "parent_ids": (("parent_id",), ""), "n_particles": (("npart",), ""),
     "positions": (("pos[0]", "pos[1]", "pos[2]"), "Mpc/h"), "velocities": (("vel[0]", "vel[1]", "vel[2]"), "km/s"),
@@ -219,6 +220,9 @@ def open_bgc2(path: str) -> Source:
             wanted = _BGC2_BYTES if at == 4 + _BGC2_BYTES else n * dtype.itemsize
             if mark != wanted and wanted < 2**31:
                 raise FileFormatError(f"{name}: mark at byte {at} must be {wanted}, got {mark}")
+        if int(head["format_part_data"]) == _BGC2_PARTICLES:  # a record of members for each group
+            members = _check_count(name, "particles", int(head["npart"])) * _BGC2_PARTICLE_BYTES
+            check_room(name, "groups and members", start + n * dtype.itemsize + 4 + members + 8 * n)
         blocks.append(Block(name, start, n))
         heads.append(head)
         kinds.add((int(head["format_group_data"]), order, int(head["snapshot"])))

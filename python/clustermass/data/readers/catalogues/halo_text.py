@@ -17,7 +17,7 @@ from ....errors import FileFormatError
 from ...schema import MissingField
 from .columns import CatalogueColumn
 from .table import Source, Stated, Table
-from .text import Head, Layout, Parsed, Sink, layout_after_header, parse_table, read_head, split_line
+from .text import Head, Parse, Parsed, layout_after_header, read_head, split_line
 
 NO_PARENTS = "no column of parents (Rockstar's find_parents adds PID; consistent-trees lists have pid and upid)"
 PREVENTS = "telling host haloes from subhaloes"
@@ -115,18 +115,18 @@ def identify(head: Head) -> str | None:
     return None
 
 
-def open_halo_text(path: str, paths: tuple[str, ...], sinks: list[Sink | None]) -> Source:
+def open_halo_text(path: str, paths: tuple[str, ...], parse: Parse) -> Source:
     """One catalogue of one or several files of the same columns."""
     head = read_head(path)
     kind = identify(head)
     assert kind is not None  # `formats` has asked
     names = _names(path, head, kind)
     parsed = []
-    for name, sink in zip(paths, sinks, strict=True):
+    for name in paths:
         own = head if name == path else read_head(name)
         if own is not head and identify(own) != kind:
             raise FileFormatError(f"{name}: is no {kind} file, as {path} of the same set is")
-        parsed.append(parse_table(name, layout_after_header(name, own, names), sink))
+        parsed.append(parse(name, layout_after_header(own, names)))
     notes: list[str] = []
     source = Source(path, paths, kind, _joined(parsed), {}, _stated(head), notes)
     for name, item in zip(paths, parsed, strict=True):
@@ -229,6 +229,3 @@ def _take_logarithms(source: Source) -> None:
             if name in source.rules:
                 rule = source.rules[name]
                 source.rules[name] = CatalogueColumn(rule.source, f"log10 {rule.unit}")
-
-
-__all__ = ["Layout", "choose", "column_names", "identify", "open_halo_text"]

@@ -11,13 +11,10 @@ import numpy as np
 
 from ....errors import ClusterMassError, FileFormatError, TruncatedFileError
 from .table import Array, Source, Table, table_of
-from .text import MAX_COLUMNS, NUMBER, Head, Layout, Sink, parse_table, read_head, skip_first, split_line
+from .text import MAX_COLUMNS, NUMBER, Head, Layout, Parse, read_head, skip_first, split_line
 
 MAX_NPY_COLUMNS = 1000
 _DELIMITERS = (",", ";", "\t")
-# what damaged files make astropy and numpy raise
-_RAISED = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, MemoryError,
-           AssertionError, EOFError, SyntaxError, RuntimeError)  # fmt: skip
 # spellings of units in files -> those of a column map
 _SPELLINGS = {
     "degrees": "deg", "degree": "deg", "none": "", "null": "", "---": "", "-": "", "unitless": "",
@@ -79,12 +76,12 @@ def _some_lines(path: str, head: Head) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def open_text(path: str, sink: Sink | None) -> Source:
+def open_text(path: str, parse: Parse) -> Source:
     """A table of text: numbers where all entries are numbers, else text."""
     head = read_head(path)
     layout = _layout(path, head)
     assert layout is not None  # `formats` has asked
-    parsed = parse_table(path, layout, sink)
+    parsed = parse(path, layout)
     return Source(path, (path,), "text_table", parsed.table, {}, finite=False, where=parsed.where)
 
 
@@ -164,9 +161,8 @@ class _translated:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._quiet.__exit__(kind, error, trace)
-        if isinstance(error, ClusterMassError) or not isinstance(error, Exception):
-            return
-        if isinstance(error, _RAISED):
+        # damage shows as any exception that there is: TokenError, VerifyError, SyntaxError...
+        if isinstance(error, Exception) and not isinstance(error, (ClusterMassError, FileNotFoundError)):
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise FileFormatError(f"{self._path}: cannot read the table: {reason}") from error
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -136,6 +136,10 @@ class Parsed:
 
     def where(self, row: int) -> str:
         return f"line {self.first_line + row}" if self.is_plain else f"row {row + 1} of the table"
+
+
+#: `parse_table`, or `Store.parse`.
+Parse = Callable[[str, Layout], Parsed]
 
 
 def parse_table(path: str, layout: Layout, sink: Sink | None = None) -> Parsed:
@@ -299,7 +303,7 @@ def _parse_carefully(path: str, data: bytes, number: int, layout: Layout, kinds:
     return made
 
 
-def layout_after_header(path: str, head: Head, names: Sequence[str], delimiter: str | None = None) -> Layout:
+def layout_after_header(head: Head, names: Sequence[str], delimiter: str | None = None) -> Layout:
     """The layout of a file whose names are in its comments and whose data begin with the first other line."""
     return Layout(tuple(names), delimiter, head.start, head.first_line)
 
