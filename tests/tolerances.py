@@ -40,8 +40,8 @@ FALSE_ALARM = 1e-7
 NORMAL_RELATIVE = 4.6e-7
 
 # Gradient of the projection, error over the largest component (at least a thousandth of what one pixel gives).
-# Measured: 1e-12, and 7e-11 for kernels wider than 256 pixels, whose samples are taken to have a fixed sum (float64); 5e-7
-# (float32: the SPH kernel and its slope are evaluated in float32, and the sum of the slopes nearly cancels).
+# Measured: 1e-12, and 7e-11 for kernels wider than 256 pixels, whose samples are taken to have a fixed sum (float64);
+# 5e-7 (float32: the SPH kernel and its slope are evaluated in float32, and the sum of the slopes nearly cancels).
 GRADIENT = {F32: 1.5e-5, F64: 2e-9}
 # Central differences with a step of 1e-5: third derivatives of kernels of a tenth of a pixel (measured 7e-8).
 FINITE_DIFFERENCE = 2e-6

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _backend
 from .. import _validate as check
 from ..errors import ArrayError, DomainError, UnitError
+from ._tensors import accepts_tensors
 
 FWHM_PER_SIGMA = 2.0 * sqrt(2.0 * log(2.0))
 MAX_REACH = 65_536  #: pixels, the side of the largest image
@@ -104,6 +105,7 @@ def beam_margin(fwhm: ArrayLike, *, pixel_size: Any = 1.0, truncate: float = 4.0
     return int(_reaches(_sigmas(fwhm, pixel_size), truncate).max(initial=0))
 
 
+@accepts_tensors
 def convolve_beam(
     images: ArrayLike,
     fwhm: ArrayLike,
@@ -213,6 +215,7 @@ def convolve_beam(
     return result
 
 
+@accepts_tensors
 def beam_adjoint(
     images: ArrayLike,
     fwhm: ArrayLike,

@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _validate
 from ..errors import ArrayError, DomainError, DTypeError
+from ._tensors import accepts_tensors
 
 _MAX_ELEMENTS = 2**34  # per image: a block number has 32 bits and gives four numbers
 
 
+@accepts_tensors
 def add_noise(
     images: ArrayLike,
     sigma: ArrayLike,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _validate, units
 from ..errors import ArrayError, BadInputError, DomainError
+from ._tensors import accepts_tensors
 from .beam import beam_margin, convolve_beam
 
 ASSIGNMENTS = ("ngp", "cic", "tsc", "sph")
@@ -65,6 +66,7 @@ def image_frame(
     return size, (row, col), fwhm, margin
 
 
+@accepts_tensors
 def project_particles(
     positions: ArrayLike,
     weights: ArrayLike,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import _backend, _validate
 from ..errors import ArrayError
+from ._tensors import accepts_tensors
 from .beam import beam_adjoint
 from .project import check_scheme, image_frame, particle_arrays, raise_invalid
 
@@ -20,6 +21,7 @@ class ParticleGradients(NamedTuple):
     weights: _validate.FloatArray  #: shape of the weights
 
 
+@accepts_tensors
 def differentiate_projection(
     gradient: ArrayLike,
     positions: ArrayLike,

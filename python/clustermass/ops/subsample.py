@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _validate
 from ..errors import ArrayError, BadInputError, DomainError, DTypeError, MissingDependencyError
+from ._tensors import accepts_tensors
 
 _MAX_MEMBERS = 2**32  # positions are drawn with 32 bits
 
@@ -26,6 +27,7 @@ class Subsamples:
     n_draws: int  #: draws per item
 
 
+@accepts_tensors
 def draw_subsamples(
     offsets: ArrayLike,
     *,

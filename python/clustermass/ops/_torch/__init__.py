@@ -1,0 +1,23 @@
+"""The ops as torch operators: registered once, differentiable where they can be, whole in compiled graphs.
+
+Imported only when a public op meets a tensor. Each function here has the name and the arguments of the public one.
+"""
+
+from __future__ import annotations
+
+from .beam import beam_adjoint, convolve_beam
+from .noise import add_noise
+from .project import differentiate_projection, project_particles
+from .subsample import draw_subsamples
+from .views import build_particle_index, project_views
+
+__all__ = [
+    "add_noise",
+    "beam_adjoint",
+    "build_particle_index",
+    "convolve_beam",
+    "differentiate_projection",
+    "draw_subsamples",
+    "project_particles",
+    "project_views",
+]
