@@ -18,6 +18,12 @@ BEAM_IMAGES, BEAM_SIGMA = 2000, 2.5  # P6
 BEAM_FWHM = BEAM_SIGMA * np.sqrt(8 * np.log(2))
 CLUSTERS, RATES, DRAWS = 10_000, np.linspace(0.1, 1.0, 10), 10  # S1: 10 draws at each rate
 RICHNESS, RICHNESS_SLOPE = (10, 764), -1.4  # mean 99: 54 million indices
+KDE_CLUSTERS, KDE_CUBES = 2000, 64  # K1 to K3; K4. Richness as in S1
+KDE_AXES = {
+    1: [(-2200.0, 2200.0, 48)],
+    2: [(-2200.0, 2200.0, 48), (0.0, 1.6, 48)],
+    3: [(-4.0, 4.0, 50), (-4.0, 4.0, 50), (-2200.0, 2200.0, 50)],
+}
 
 
 @cache
@@ -77,3 +83,24 @@ def cluster_offsets():
 def draw_fractions():
     """The rate of each draw, (clusters, rates x draws)."""
     return np.broadcast_to(np.repeat(RATES, DRAWS), (CLUSTERS, RATES.size * DRAWS))
+
+
+@cache
+def kde_points(dims, n_clusters=KDE_CLUSTERS, dtype=np.float32):
+    """Clusters of galaxies as (points, offsets): velocity; velocity and radius; or x, y and velocity. Every cluster has
+    its own dispersion, middle and correlation of the axes (|rho| < 0.75)."""
+    rng = np.random.default_rng(6)
+    richness = np.arange(RICHNESS[0], RICHNESS[1] + 1)
+    share = richness**RICHNESS_SLOPE
+    members = rng.choice(richness, n_clusters, p=share / share.sum())
+    offsets = np.concatenate([[0], np.cumsum(members)])
+    clusters = []
+    for n in members:
+        spread = rng.uniform([300, 0.3, 0.3], [1000, 0.6, 0.6])
+        rho = np.clip(rng.normal(0, 0.2, 3), -0.74, 0.74)
+        z = rng.normal(size=(n, 3))
+        v, x, y = z[:, 0], rho[0] * z[:, 0] + np.sqrt(1 - rho[0] ** 2) * z[:, 1], 0.2 * rho[1] * z[:, 0] + z[:, 2]
+        clusters.append(np.clip(np.stack([v, x, y], axis=1) * spread, [-2200, -3.9, -3.9], [2200, 3.9, 3.9]))
+    v, x, y = np.concatenate(clusters).T
+    columns = {1: [v], 2: [v, np.clip(0.8 + x, 0.01, 1.59)], 3: [2 * x, 2 * y, v]}[dims]
+    return np.ascontiguousarray(np.stack(columns, axis=1), dtype), offsets

@@ -45,3 +45,7 @@ NORMAL_RELATIVE = 4.6e-7
 GRADIENT = {F32: 1.5e-5, F64: 2e-9}
 # Central differences with a step of 1e-5: third derivatives of kernels of a tenth of a pixel (measured 7e-8).
 FINITE_DIFFERENCE = 2e-6
+
+# Density estimates: largest error over the largest value of a grid, 1 to 3 dimensions. Measured over correlations up
+# to 0.99 and 1,000 points: float32 2e-7 to 7e-7, float64 6.6e-14 (at 0.99; 8e-15 at 0.3). Both bounds are promises.
+KDE = {F32: 2e-6, F64: 1e-12}

@@ -38,6 +38,7 @@ _PUBLIC: dict[str, str] = {
     "differentiate_projection": "ops.project_gradient",
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
+    "estimate_density": "ops.kde",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "make_maps": "features.make",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from .features.tracers import gas_temperature as gas_temperature
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
+    from .ops.kde import estimate_density as estimate_density
     from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
     from .ops.project_gradient import ParticleGradients as ParticleGradients

@@ -22,6 +22,32 @@ def beam_f64(
     margin: int,
     n_threads: int,
 ) -> bool: ...
+def kde_f32(
+    points: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    axes: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    out: NDArray[np.float32],
+    *,
+    bandwidth: int,
+    factor: float,
+    normalise: int,
+    n_threads: int,
+) -> bool: ...
+def kde_f64(
+    points: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    bandwidth: int,
+    factor: float,
+    normalise: int,
+    n_threads: int,
+) -> bool: ...
 def project_f32(
     positions: NDArray[np.float32],
     weights: NDArray[np.float32],
