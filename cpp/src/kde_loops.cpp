@@ -76,6 +76,10 @@ void fill_cross(double cross, const Tile& tile, int row_slot, int column_slot, R
     }
 }
 
+/// Exponents of this size are known to 2e-13 and 1e-10.
+template <class Real>
+constexpr double kLargestExponent = sizeof(Real) == 8 ? 1e3 : 5e5;
+
 template <class Real>
 struct Plan {
     std::int64_t cells[3];  ///< most cells of a tile along each slot
@@ -97,8 +101,13 @@ struct Plan {
         points = most(16, least(kPoints, kProductBytes / (columns * std::int64_t(sizeof(Real))) / 16 * 16));
     }
 
-    /// Halve tiles until the cross terms stay below `limit`; a tile of one row and column has none.
+    /// Halve tiles until no exponent is so large that it loses digits, and until the cross terms stay below `limit`; a
+    /// tile of one row and column has none.
     void divide(const KdeGrid& grid, const double* p, double limit) {
+        const double curvature[3] = {p[0], p[3], p[5]};
+        for (int s = 0; s < 3; ++s)
+            while (cells[s] > 1 && 0.125 * curvature[s] * double(cells[s] * cells[s]) > kLargestExponent<Real>)
+                cells[s] = even_share(grid.n[s], (cells[s] + 1) / 2);
         for (;;) {
             double half[3];
             for (int s = 0; s < 3; ++s) half[s] = 0.5 * double(cells[s] - 1);
