@@ -1,4 +1,4 @@
-"""`clustermass info`: what a snapshot or group catalogue is, holds and lacks."""
+"""`clustermass info`: what a snapshot or a catalogue is, holds and lacks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from . import devices
 
 if TYPE_CHECKING:  # the readers are imported when the command runs: `--help` must not wait for h5py
     from ..data.readers import Snapshot
+    from ..data.readers.catalogues import Catalogue
     from ..data.schema import GroupCatalogue
 
 _FORMATS = {
@@ -33,7 +34,7 @@ _GROUP_UNITS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", help="snapshot or group catalogue; of a set, any file or the common name")
+    what.add_argument("file", nargs="?", help="snapshot or catalogue; of a set, any file or the common name")
     what.add_argument("--devices", action="store_true", help="say which GPUs are there, or why none is used")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -51,10 +52,13 @@ def execute(args: argparse.Namespace) -> int:
 def describe(file: str | os.PathLike[str]) -> dict[str, Any]:
     """Everything `info` says, as plain dictionaries, lists and numbers."""
     from ..data import readers
+    from ..data.readers import catalogues
     from ..errors import DataWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the report lists what was assumed
+        if catalogues.is_catalogue(file):
+            return _describe_catalogue(catalogues.open_catalogue(file))
         if readers.detect(file) == "groups":
             return _describe_groups(readers.open_groups(file))
         return _describe_snapshot(readers.open_snapshot(file))
@@ -89,7 +93,25 @@ def _describe_snapshot(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def _describe_catalogue(catalogue: Catalogue) -> dict[str, Any]:
+    from ..data.readers.catalogues import FORMATS, summarise
+
+    return {
+        "path": catalogue.path,
+        "kind": "catalogue",
+        "format": catalogue.format,
+        "format_name": FORMATS[catalogue.format],
+        "n_files": len(catalogue.paths),
+        "header": dataclasses.asdict(catalogue.header),
+        **summarise(catalogue),
+        "missing": [dataclasses.asdict(item) for item in catalogue.missing],
+        "assumed": list(catalogue.assumptions),
+    }
+
+
 def _describe_groups(groups: GroupCatalogue) -> dict[str, Any]:
+    from ..data.readers.catalogues import count_large
+
     def held(table: Any) -> list[dict[str, str]]:
         return [{"name": name, "unit": unit} for name, unit in _GROUP_UNITS.items()
                 if getattr(table, name, None) is not None]  # fmt: skip
@@ -97,14 +119,17 @@ def _describe_groups(groups: GroupCatalogue) -> dict[str, Any]:
     tables: dict[str, Any] = {"groups": {"count": groups.n, "fields": held(groups)}}
     if groups.subhaloes is not None:
         tables["subhaloes"] = {"count": groups.subhaloes.n, "fields": held(groups.subhaloes)}
-    heaviest = None if groups.m200c is None or not groups.n else float(groups.m200c.max())
+    heaviest = None
+    if groups.m200c is not None and groups.n:
+        counts = count_large(groups.m200c, groups.header.h)
+        heaviest = {"name": "m200c", "mass": float(groups.m200c.max()), "counts": {"m200c": counts}}
     return {
         "path": groups.path,
         "kind": "groups",
         "format": "groups",
         "n_files": groups.n_files,
         "header": _header(groups.header),
-        "heaviest_m200c": heaviest,
+        "heaviest": heaviest,
         "types": tables,
         "missing": [dataclasses.asdict(item) for item in groups.missing],
         "assumed": list(groups.assumptions),
@@ -121,6 +146,8 @@ def render(report: dict[str, Any]) -> str:
     """The report as text."""
     head, n_files = report["header"], report["n_files"]
     files = f", {n_files} files" if n_files > 1 else ""
+    if report["kind"] == "catalogue":
+        return "\n".join([report["path"], f"  format     {report['format_name']}{files}", *_catalogue_lines(report)])
     lines = [report["path"], f"  format     {_FORMATS[report['format']]}{files}", *_frame_lines(head)]
     if "units" in report:
         units = (_unit_text(kind, unit, head["is_cosmological"]) for kind, unit in report["units"].items())
@@ -158,14 +185,63 @@ def _unit_text(kind: str, unit: dict[str, Any], with_h: bool) -> str:
 
 
 def _matter_lines(report: dict[str, Any]) -> list[str]:
-    if report.get("heaviest_m200c"):
-        return [f"  heaviest   M200c = {report['heaviest_m200c']:.5g} Msun"]
+    if report.get("heaviest"):
+        return _heaviest_lines(report["heaviest"])
     omega = report.get("omega_in_particles")
     if omega is None:
         return []
     stated = report["header"]["omega_m"]
     share = f": {omega / stated:.2%} of Omega_m, a part or a sample of a run" if omega < 0.5 * stated else ""
     return [f"  matter     the particles in the box amount to Omega = {omega:.5g}{share}"]
+
+
+def _heaviest_lines(heaviest: dict[str, Any]) -> list[str]:
+    def text(name: str) -> str:
+        return name.capitalize() if name.startswith("m") and name != "masses" else name
+
+    owner = f" (halo {heaviest['id']})" if "id" in heaviest else ""
+    lines = [f"  heaviest   {text(heaviest['name'])} = {heaviest['mass']:.5g} Msun{owner}"]
+    for name, counts in heaviest["counts"].items():
+        many = ", ".join(f"{n:,} above {limit} Msun/h" for limit, n in counts.items())
+        lines.append(f"  counts     {text(name)}: {many}")
+    return lines
+
+
+def _catalogue_lines(report: dict[str, Any]) -> list[str]:
+    head = report["header"]
+    z, box = head["redshift"], head["box_size"]
+    model = [f"{label} = {head[name]:g}" for name, label in _MODEL if head[name] is not None]
+    edges = "periodic" if head["is_periodic"] else "not periodic"
+    lines = [
+        f"  rows       {report['rows']:,}",
+        "  epoch      " + ("not in the file" if z is None else f"redshift {z:.6g}"),
+        "  cosmology  " + (", ".join(model) or "not in the file"),
+        "  box        " + ("not in the file" if box is None else f"{box:.6g} Mpc comoving, {edges}"),
+    ]
+    if head["particle_mass"] is not None:
+        lines.append(f"  particles  {head['particle_mass']:.6g} Msun each")
+    if report["heaviest"]:
+        lines += _heaviest_lines(report["heaviest"])
+    lines += _list_lines("quantities", [_column_text(column) for column in report["columns"]])
+    lines += _list_lines("missing or without use", [_missing_text(item) for item in report["missing"]])
+    lines += _list_lines("assumed, because the file does not say", report["assumed"])
+    title = "columns of the file (a column map gives them meaning)"
+    raw = [_column_text(column) for column in report["raw_ranges"]] or [", ".join(report["raw_columns"])]
+    lines += _list_lines(title, raw)
+    return lines
+
+
+_MODEL = (("h", "h"), ("omega_m", "Omega_m"), ("omega_lambda", "Omega_lambda"))
+
+
+def _column_text(column: dict[str, Any]) -> str:
+    low, high = column["low"], column["high"]
+    extent = "" if low is None else f"{low:.6g} to {high:.6g}" if isinstance(high, float) else f"{low} to {high}"
+    gaps = f", {column['n_missing']:,} missing" if column["n_missing"] else ""
+    if "fault" in column:
+        extent = "damaged: " + column["fault"].split(": ", 1)[-1]
+    source = ", ".join(filter(None, (column["source"], column["dtype"])))
+    return f"{column['name']:<22}{column['unit']:<18}{extent + gaps:<36}{source}"
 
 
 def _missing_text(item: dict[str, str]) -> str:

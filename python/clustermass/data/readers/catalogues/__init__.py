@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from .catalogue import Catalogue
 from .columns import CatalogueColumn
-from .formats import FORMATS, identify, open_catalogue
+from .formats import FORMATS, identify, is_catalogue, open_catalogue
+from .summary import count_large, summarise
 
-__all__ = ["FORMATS", "Catalogue", "CatalogueColumn", "identify", "open_catalogue"]
+__all__ = [
+    "FORMATS",
+    "Catalogue",
+    "CatalogueColumn",
+    "count_large",
+    "identify",
+    "is_catalogue",
+    "open_catalogue",
+    "summarise",
+]

@@ -46,6 +46,8 @@ class Catalogue:
         Quantities that can be read: name and unit in the package, source and dtype in the file.
     raw_names : tuple of str
         Columns as the file calls them.
+    raw_units : dict
+        Units that the file writes beside columns (FITS, ECSV).
     missing : tuple of MissingField
         What the file lacks, and what cannot be done without.
     assumptions : tuple of str
@@ -69,7 +71,7 @@ class Catalogue:
         self.header: CatalogueHeader = resolve_frame(stated, over, [*units.values()], source.path, notes)
         self._rules, self._units = rules, units
         self.path, self.paths, self.format, self.n = source.path, source.paths, source.format, source.table.n
-        self.raw_names = source.table.names
+        self.raw_names, self.raw_units = source.table.names, dict(source.units)
         notes += identity.rounded_ids(source, rules)
         self._derived = _derivable(rules, self.header)
         self.columns: tuple[FieldInfo, ...] = (*map(self._info, rules), *map(self._info, self._derived))

@@ -53,6 +53,21 @@ def identify(path: str | os.PathLike[str]) -> str:
     return _identify(_first(path))
 
 
+def is_catalogue(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a catalogue other than groups in HDF5, and no snapshot or unknown file.
+
+    Raises
+    ------
+    FileNotFoundError
+    FileFormatError
+        If the content is of no format that the package knows.
+    """
+    name = _first(path)
+    if os.path.isdir(name) or not (snapshots.is_gadget_binary(name) or snapshots.is_hdf5(name)):
+        return bool(_identify(name))
+    return snapshots.is_hdf5(name) and is_galacticus(name)
+
+
 def _first(path: str | os.PathLike[str]) -> str:
     return os.fspath(path) if os.path.isdir(path) else first_of_set(path) or first_file(path)
 
@@ -60,7 +75,9 @@ def _first(path: str | os.PathLike[str]) -> str:
 def _identify(name: str) -> str:
     found = _identify_any(name)
     if found is None:
-        raise FileFormatError(f"{name}: is no catalogue of a known format ({', '.join(FORMATS)})")
+        raise FileFormatError(
+            f"{name}: is no catalogue of a known format, and no snapshot; known: {', '.join(FORMATS)}"
+        )
     return found
 
 
