@@ -182,6 +182,24 @@ def test_not_finite_is_located_when_read(tmp_path, old, new, column):
     assert not np.isfinite(halos.raw(column)).all()
 
 
+def test_what_is_not_finite_can_be_allowed(tmp_path):
+    path = write(tmp_path / "out.list", damage(HEAD + ROWS, " 35 50", " nan 50"))
+    with pytest.raises(errors.FileFormatError, match=r"column Rs holds nan.*missing=\[nan\] allows them"):
+        cm.open_catalogue(path)["scale_radius"]
+    column = cm.CatalogueColumn("Rs", "kpc/h", missing=[np.nan])
+    np.testing.assert_allclose(cm.open_catalogue(path, columns={"scale_radius": column})["scale_radius"], (0.1, np.nan))
+
+
+def test_identifiers_of_64_unsigned_bits_keep_their_bits(tmp_path):
+    ids = [18446744073709551614, 11275813286437265519, 9223372036854775808, 5]
+    head = "#ID(1) hostHalo(2) npart(3) Xc(4) Yc(5) Zc(6)\n"
+    rows = "".join(f"{i} {host} 100 7 7 7\n" for i, host in zip(ids, (0, ids[0], ids[1], 0), strict=True))
+    halos = cm.open_catalogue(write(tmp_path / "a.AHF_halos", head + rows), hubble=0.7, redshift=0)
+    assert halos["ids"].view(np.uint64).tolist() == ids
+    assert halos["host_ids"].view(np.uint64).tolist() == [2**64 - 1, ids[0], ids[0], 2**64 - 1]
+    assert halos["host_ids"].tolist() == [-1, halos["ids"][0], halos["ids"][0], -1]
+
+
 def test_an_identifier_must_be_whole(tmp_path):
     halos = cm.open_catalogue(write(tmp_path / "out.list", damage(HEAD + ROWS, "9223372036854775807", "1.5")))
     with pytest.raises(errors.FileFormatError, match=r"line 7: column ID holds 1\.5, expected whole numbers"):

@@ -162,7 +162,7 @@ class Catalogue:
                 row = int(np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))[0])
                 raise FileFormatError(
                     f"{self.path}, {self._source.where(row)}: column {source} holds {stored[row]}, "
-                    f"expected finite numbers ({int(bad.sum())} are not)"
+                    f"expected finite numbers ({int(bad.sum())} are not; a column map with missing=[nan] allows them)"
                 )
         return values
 

@@ -170,9 +170,9 @@ def _parse_with(path: str, layout: Layout, kinds: list[str], sink: Sink) -> Pars
     sink.begin(layout.names, kinds)
     n = lines = 0
     ends_open = False
-    for data, number in _blocks(path, layout):
+    for data, number, n_lines in _blocks(path, layout):
         ends_open = not data.endswith(b"\n")
-        lines += data.count(b"\n") + ends_open
+        lines += n_lines
         columns = _parse_block(path, data, number, layout, kinds)
         if columns and columns[0].size:
             sink.add(columns)
@@ -180,27 +180,27 @@ def _parse_with(path: str, layout: Layout, kinds: list[str], sink: Sink) -> Pars
     return Parsed(sink.finish(n), layout.first_line, lines == n, ends_open)
 
 
-def _blocks(path: str, layout: Layout) -> Iterator[tuple[bytes, int]]:
-    """(whole lines, number of the first) from the start of the data on."""
+def _blocks(path: str, layout: Layout) -> Iterator[tuple[bytes, int, int]]:
+    """(whole lines, number of the first, how many) from the start of the data on."""
     rest, number = b"", layout.first_line
     with open(path, "rb") as file:
         file.seek(layout.start)
         while True:
             data = file.read(BLOCK_BYTES)
-            end = not data
-            check_text(path, data, number + rest.count(b"\n"))
+            check_text(path, data, number)
             whole = rest + data
-            cut = len(whole) if end else whole.rfind(b"\n") + 1
+            cut = whole.rfind(b"\n") + 1 if data else len(whole)
             rest, whole = whole[cut:], whole[:cut]
-            _check_lines(path, whole, rest, number)
+            n_lines = _check_lines(path, whole, rest, number)
             if whole:
-                yield whole, number
-                number += whole.count(b"\n")
-            if end:
+                yield whole, number, n_lines
+                number += n_lines
+            if not data:
                 return
 
 
-def _check_lines(path: str, whole: bytes, rest: bytes, number: int) -> None:
+def _check_lines(path: str, whole: bytes, rest: bytes, number: int) -> int:
+    """The number of lines in `whole`, none of which may be too long."""
     ends = np.flatnonzero(np.frombuffer(whole, np.uint8) == 10)
     lengths = np.diff(ends, prepend=-1, append=len(whole))
     if lengths.size and lengths.max() > MAX_LINE:
@@ -208,6 +208,7 @@ def _check_lines(path: str, whole: bytes, rest: bytes, number: int) -> None:
         raise FileFormatError(f"{path}, line {bad}: is longer than {MAX_LINE} bytes")
     if len(rest) > MAX_LINE:
         raise FileFormatError(f"{path}, line {number + ends.size}: is longer than {MAX_LINE} bytes")
+    return ends.size + (not whole.endswith(b"\n") and bool(whole))
 
 
 def _parse_block(path: str, data: bytes, number: int, layout: Layout, kinds: list[str]) -> list[NDArray[Any]]:
@@ -257,7 +258,7 @@ def _kind_of(entries: Sequence[str], allow_text: bool) -> str:
     whole = _WHOLE_PLAIN if allow_text else _WHOLE
     if all(whole.fullmatch(entry) for entry in entries):
         # beyond 64 bits there are floats and names, no whole numbers
-        return INTEGER if all(len(e) < 19 or (len(e) < 21 and -(2**63) <= int(e) < 2**63) for e in entries) else FLOAT
+        return INTEGER if all(len(e) < 19 or (len(e) < 22 and -(2**63) <= int(e) < 2**64) for e in entries) else FLOAT
     if not all(entry in _EMPTY or NUMBER.fullmatch(entry) for entry in entries):
         return TEXT
     has_names = allow_text and any(re.fullmatch(r"0\d+", entry) for entry in entries)
@@ -265,7 +266,7 @@ def _kind_of(entries: Sequence[str], allow_text: bool) -> str:
 
 
 def _sniff(path: str, layout: Layout) -> list[str]:
-    data, number = next(_blocks(path, layout), (b"", 1))
+    data, number, _ = next(_blocks(path, layout), (b"", 1, 0))
     if not layout.allow_text:
         data = b"\n".join(data.split(b"\n", SNIFF_LINES)[:SNIFF_LINES]) + b"\n"
     rows, _ = _rows(path, data, number, layout)
@@ -297,7 +298,8 @@ def _parse_carefully(path: str, data: bytes, number: int, layout: Layout, kinds:
         if kind == TEXT:
             made.append(np.array(column, np.str_))
         elif kind == INTEGER:
-            made.append(np.array([int(entry) for entry in column], np.int64))
+            bits = [int(entry) & (2**64 - 1) for entry in column]  # identifiers of 64 unsigned bits keep their bits
+            made.append(np.array(bits, np.uint64).view(np.int64))
         else:
             made.append(np.array([math.nan if e in _EMPTY else float(e) for e in column], np.float64))
     return made
