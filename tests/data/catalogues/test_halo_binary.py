@@ -5,7 +5,7 @@ import pytest
 
 import clustermass as cm
 from clustermass import errors
-from clustermass.data.readers.catalogues import records
+from clustermass.data.readers.catalogues import identify, records
 from tests.data.catalogues import writers
 from tests.tolerances import F32, READ
 
@@ -89,7 +89,10 @@ def test_universemachine_binary(tmp_path, made):
     assert galaxies.format == "universemachine_binary"
     assert (galaxies["stellar_mass"] == np.float32(2e11)).all()
     assert (galaxies["star_formation_rate"] == 2.5).all()
-    path.write_bytes(path.read_bytes()[:-5])
+    whole = path.read_bytes()
+    path.write_bytes(bytes(128) + whole[128:])  # one record that makes no sense
+    assert identify(path) == "universemachine_binary"
+    path.write_bytes(whole[:-5])
     with pytest.raises(errors.TruncatedFileError, match="no whole number of records of 128 bytes"):
         cm.open_catalogue(path, hubble=0.7)
 

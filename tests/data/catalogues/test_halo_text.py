@@ -173,6 +173,17 @@ def test_damage_is_located(tmp_path, content, error, message):
     assert "out.list" in str(caught.value)
 
 
+def test_a_file_of_one_line_is_not_read_whole(tmp_path, monkeypatch):
+    """A line without an end must not be gathered in memory."""
+    path = write(tmp_path / "out.list", HEAD + ROWS + "1 " * 10**6)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 2**15)
+    sizes, check = [], text.check_text
+    monkeypatch.setattr(text, "check_text", lambda name, data, line: (sizes.append(len(data)), check(name, data, line)))
+    with pytest.raises(errors.FileFormatError, match="line 8: is longer than 65536 bytes"):
+        cm.open_catalogue(path)
+    assert sum(sizes) < 200_000
+
+
 @pytest.mark.parametrize(("old", "new", "column"), [("7e12", "nan", "Mvir"), ("70 0 35", "inf 0 35", "X")])
 def test_not_finite_is_located_when_read(tmp_path, old, new, column):
     halos = cm.open_catalogue(write(tmp_path / "out.list", damage(HEAD + ROWS, old, new)))

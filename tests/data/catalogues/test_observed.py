@@ -92,6 +92,7 @@ def test_text_where_numbers_must_be(csv):
         ("1\t2\t3\n", ("col1", "col2", "col3"), 1),
         ("a name\tb\n1\t2\n", ("a name", "b"), 1),
         ("x;y\n1;2\n3;4\n", ("x", "y"), 2),
+        ("\ufeffa,b\n1,2\n", ("a", "b"), 1),
         ("#a,b\r\n1,2\r\n3,4\r\n", ("a", "b"), 2),
     ],
 )
@@ -103,7 +104,9 @@ def test_names_are_found(tmp_path, content, names, n):
     np.testing.assert_array_equal(table.raw(names[0])[0], 1)
 
 
-@pytest.mark.parametrize("content", [b"word\n", b"\x01\x02 \x03\n", b"a b\n1 2 3\n1\n1 2 3 4\n", b"\xff" * 900])
+@pytest.mark.parametrize(
+    "content", [b"\x1f\x8b\x08\0\0", b"word\n", b"\x01\x02 \x03\n", b"a b\n1 2 3\n1\n1 2 3 4\n", b"\xff" * 900]
+)
 def test_no_tables(tmp_path, content):
     (tmp_path / "t.txt").write_bytes(content)
     with pytest.raises(errors.FileFormatError, match=r"t\.txt"):

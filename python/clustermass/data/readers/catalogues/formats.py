@@ -95,8 +95,11 @@ def _identify_any(name: str) -> str | None:
     if snapshots.is_gadget_binary(name):
         raise FileFormatError(f"{name}: is a snapshot, expected a catalogue (open it with open_snapshot)")
     with open(name, "rb") as file:
-        if file.read(9) == b"SIMPLE  =":  # its padding may hold bytes that no text has
-            return observed.identify(name)
+        start = file.read(9)
+    if start == b"SIMPLE  =":  # its padding may hold bytes that no text has
+        return observed.identify(name)
+    if start[:2] == b"\x1f\x8b":
+        raise FileFormatError(f"{name}: is compressed with gzip, unpack it first")
     head = read_head(name)
     return halo_text.identify(head) or csv_halos.identify(head) or observed.identify(name)
 

@@ -71,7 +71,7 @@ def read_head(path: str) -> Head:
             check_text(path, line, number)
             if len(line) > MAX_LINE:
                 raise FileFormatError(f"{path}, line {number}: is longer than {MAX_LINE} bytes")
-            text = line.decode("utf-8", "replace").strip()
+            text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n")  # some programs begin text with a mark
             if line and (text.startswith("#") or not text):
                 if at > HEAD_BYTES * 16:
                     raise FileFormatError(f"{path}: has more than {HEAD_BYTES * 16} bytes of comments")
