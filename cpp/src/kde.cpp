@@ -26,7 +26,7 @@ namespace avx512 { extern const KdeLoops<float> kde_loops_f32; extern const KdeL
 namespace {
 
 constexpr double kLog2E = 1.4426950408889634, kTwoPi = 6.283185307179586;
-constexpr std::int64_t kMaxChunks = 512;
+constexpr std::int64_t kMaxChunks = 256;
 constexpr std::int64_t kGridWork = 32;  // of a cluster besides its points, in points
 constexpr std::int64_t kMaxCells = std::int64_t(1) << 31;
 
@@ -52,26 +52,20 @@ struct FreeAligned {
     void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
 };
 
-class Scratch {
-public:
-    explicit Scratch(std::int64_t bytes) : memory_(::operator new(std::size_t(bytes), std::align_val_t(64))) {
-        std::fill_n(static_cast<char*>(memory_.get()), bytes, char(0));
-    }
-    void* get() const { return memory_.get(); }
+using Scratch = std::unique_ptr<void, FreeAligned>;
 
-private:
-    std::unique_ptr<void, FreeAligned> memory_;
-};
+Scratch make_scratch(std::int64_t bytes) { return Scratch(::operator new(std::size_t(bytes), std::align_val_t(64))); }
 
 KdeGrid make_grid(Table<const double> axes) {
     constexpr int kSlots[3][3] = {{2, 0, 0}, {0, 2, 0}, {0, 1, 2}};
-    KdeGrid grid{int(axes.rows), {}, {1, 1, 1}, {}, {}};
+    KdeGrid grid{int(axes.rows), {}, {}, {1, 1, 1}, {}, {}};
     for (int axis = 0; axis < grid.dims; ++axis) {
         const double first = axes(axis, 0), step = axes(axis, 1), n = axes(axis, 2);
         if (!(n >= 1 && n <= double(kMaxCells)) || !(step > 0))
             throw DomainError("`axes` must have cells of some width");
         const int slot = kSlots[grid.dims - 1][axis];
         grid.slot[axis] = slot;
+        grid.is_used[slot] = true;
         grid.n[slot] = std::int64_t(n);
         grid.centre[axis] = first + 0.5 * (n - 1) * step;
         grid.per_length[axis] = 1 / step;
@@ -151,7 +145,7 @@ template <class Real>
 KdeSummary evaluate_carefully(const KdePoints<Real>& cluster, const KdeGrid& grid, const double* precision,
                               double faintest, double* out) {
     const auto& loop = loops<double>();
-    const Scratch scratch(loop.scratch_bytes(grid));
+    const Scratch scratch = make_scratch(loop.scratch_bytes(grid));
     const std::vector<double> points(cluster.points, cluster.points + cluster.n * grid.dims);
     const std::vector<double> weights(cluster.weights, cluster.weights ? cluster.weights + cluster.n : nullptr);
     const KdePoints<double> wide{points.data(), cluster.weights ? weights.data() : nullptr, cluster.n,
@@ -218,7 +212,7 @@ bool estimate_density(Table<const Real> points, Span<const std::int64_t> offsets
     parallel_chunks(n_chunks, run, [&](std::int64_t chunk) {
         const std::int64_t first = start(chunk), last = start(chunk + 1);
         if (first == last || !finite) return;
-        const Scratch scratch(loops<Real>().scratch_bytes(job.grid));
+        const Scratch scratch = make_scratch(loops<Real>().scratch_bytes(job.grid));
         for (std::int64_t cluster = first; cluster < last; ++cluster)
             if (!estimate(job, cluster, scratch.get())) finite = false;
     });

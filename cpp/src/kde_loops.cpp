@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "clustermass/math/kde.hpp"
 #include "clustermass/ops/kde.hpp"
 #include "kde_points.hpp"
@@ -27,29 +29,32 @@ struct Terms {
 
 /// p: the six numbers of the precision. Points that no number of the type could show are put out.
 void make_terms(const Block& block, const Tile& tile, const double* p, double lowest, double shift, Terms& terms) {
+    using Lane = Vector<double>;
     const double curvature[3] = {p[0], p[3], p[5]};
-    double inverse[3];
-    for (int s = 0; s < 3; ++s) inverse[s] = curvature[s] > 0 ? 1 / curvature[s] : 0.0;
-    for (std::int64_t i = 0; i < block.n_padded; ++i) {
-        const double a0 = tile.middle[0] - block.x[0][i], a1 = tile.middle[1] - block.x[1][i],
-                     a2 = tile.middle[2] - block.x[2][i];
-        const double g0 = p[0] * a0 + p[1] * a1 + p[2] * a2, g1 = p[1] * a0 + p[3] * a1 + p[4] * a2,
-                     g2 = p[2] * a0 + p[4] * a1 + p[5] * a2;
-        const double k0 = smaller(larger(-g0 * inverse[0], -tile.half[0]), tile.half[0]),
-                     k1 = smaller(larger(-g1 * inverse[1], -tile.half[1]), tile.half[1]),
-                     k2 = smaller(larger(-g2 * inverse[2], -tile.half[2]), tile.half[2]);
-        const double largest =
-            p[1] * k0 * k1 + p[2] * k0 * k2 + p[4] * k1 * k2 - math::half_form(p, a0 + k0, a1 + k1, a2 + k2);
-        const bool counts = largest > lowest;
-        const math::AxisTerm t0 = math::axis_term(counts ? g0 : -p[0] * k0, p[0], k0),
-                             t1 = math::axis_term(counts ? g1 : -p[3] * k1, p[3], k1),
-                             t2 = math::axis_term(counts ? g2 : -p[5] * k2, p[5], k2);
-        terms.constant[0][i] = t0.constant + (counts ? largest : -1e5) + shift;
-        terms.constant[1][i] = t1.constant + shift;
-        terms.constant[2][i] = t2.constant + shift;
-        terms.slope[0][i] = t0.slope;
-        terms.slope[1][i] = t1.slope;
-        terms.slope[2][i] = t2.slope;
+    Lane inverse[3], low[3], high[3];
+    for (int s = 0; s < 3; ++s) {
+        inverse[s] = Lane{} + (curvature[s] > 0 ? -1 / curvature[s] : 0.0);
+        low[s] = Lane{} - tile.half[s];
+        high[s] = Lane{} + tile.half[s];
+    }
+    for (std::int64_t i = 0; i < block.n_padded; i += kLanes<double>) {
+        Lane a[3], k[3];
+        for (int s = 0; s < 3; ++s) a[s] = tile.middle[s] - load(block.x[s] + i);
+        const Lane g[3] = {p[0] * a[0] + p[1] * a[1] + p[2] * a[2], p[1] * a[0] + p[3] * a[1] + p[4] * a[2],
+                           p[2] * a[0] + p[4] * a[1] + p[5] * a[2]};
+        for (int s = 0; s < 3; ++s) {
+            const Lane vertex = g[s] * inverse[s], above = vertex > low[s] ? vertex : low[s];
+            k[s] = above < high[s] ? above : high[s];
+        }
+        const Lane largest = p[1] * k[0] * k[1] + p[2] * k[0] * k[2] + p[4] * k[1] * k[2] -
+                             math::half_form(p, a[0] + k[0], a[1] + k[1], a[2] + k[2]);
+        const auto counts = largest > lowest;
+        for (int s = 0; s < 3; ++s) {
+            const auto term = math::axis_term<Lane>(counts ? g[s] : -curvature[s] * k[s], curvature[s], k[s]);
+            const Lane whole = s > 0 ? Lane{} + shift : shift + (counts ? largest : Lane{} - 1e5);
+            store(terms.constant[s] + i, term.constant + whole);
+            store(terms.slope[s] + i, term.slope);
+        }
     }
 }
 
@@ -65,14 +70,23 @@ void fill_table(const Terms& terms, int slot, std::int64_t n, double curvature, 
     }
 }
 
-/// table(row, column) = exp2(-cross x row x column), both from the middle of the tile.
+/// table(row, column) = exp2(-cross x row x column), both from the middle of the tile. A column is a geometric series,
+/// multiplied up in float64 (256 rows lose 3e-14) and rounded to the type of the table.
 template <class Real>
 void fill_cross(double cross, const Tile& tile, int row_slot, int column_slot, Real* table, std::int64_t stride) {
+    constexpr std::int64_t L = kLanes<double>, kParts = kLanes<Real> / L;
     for (std::int64_t cell = 0; cell < tile.n[column_slot]; cell += kLanes<Real>) {
-        Power<Real> power;
-        power.start(double(cell) - tile.half[column_slot], 0.0);
-        for (std::int64_t r = 0; r < tile.n[row_slot]; ++r)
-            store(table + r * stride + cell, power(Power<Real>::kShift, -cross * (double(r) - tile.half[row_slot])));
+        Vector<double> value[kParts], ratio[kParts];
+        for (std::int64_t part = 0; part < kParts; ++part) {
+            Power<double> power;
+            power.start(double(cell + part * L) - tile.half[column_slot], 0.0);
+            value[part] = power(0.0, cross * tile.half[row_slot]);
+            ratio[part] = power(0.0, -cross);
+        }
+        for (std::int64_t r = 0; r < tile.n[row_slot]; ++r) {
+            store(table + r * stride + cell, joined(value, Real{}));
+            for (std::int64_t part = 0; part < kParts; ++part) value[part] *= ratio[part];
+        }
     }
 }
 
@@ -244,6 +258,8 @@ private:
             const Real* const along1 = table_[1] + i * plan_.stride1;
             const Real* const along2 = table_[2] + i * plan_.stride2;
             Real* to = product_ + i * plan_.columns;
+            store(to + padded<Real>(tile.n[1] * tile.n[2]) - kLanes<Real>,
+                  Vector<Real>{});  // what the rows may leave out
             for (std::int64_t j = 0; j < tile.n[1]; ++j, to += tile.n[2])
                 for (std::int64_t k = 0; k < tile.n[2]; k += kLanes<Real>) store(to + k, along1[j] * load(along2 + k));
         }
@@ -261,6 +277,20 @@ private:
         }
     }
 
+    /// to[k] = from[k] factor(k); the last vector overlaps the one before, or is short where the row is.
+    template <class Sum, class Factor>
+    static CM_HD void write_row(const Sum* from, std::int64_t n, Real* to, const Factor& factor) {
+        constexpr std::int64_t L = kLanes<Real>;
+        if (n < L) {
+            Real row[L];
+            store(row, rounded(from, Real{}) * factor(0));
+            std::memcpy(to, row, std::size_t(n) * sizeof(Real));
+            return;
+        }
+        for (std::int64_t k = 0; k + L <= n; k += L) store(to + k, rounded(from + k, Real{}) * factor(k));
+        if (n % L != 0) store(to + n - L, rounded(from + n - L, Real{}) * factor(n - L));
+    }
+
     /// Put the cross terms back and write the tile into the grid.
     template <class Sum>
     void finish(const Tile& tile, const Sum* sums) {
@@ -272,13 +302,11 @@ private:
                 const Real* const c02 = cross02_ + r * plan_.stride2;
                 const Real* const c12 = cross12_ + j * plan_.stride2;
                 const std::int64_t n = tile.n[2];
-                if (grid_.dims == 1)
-                    for (std::int64_t k = 0; k < n; ++k) to[k] = Real(from[k]);
-                else if (grid_.dims == 2)
-                    for (std::int64_t k = 0; k < n; ++k) to[k] = Real(from[k]) * c02[k];
-                else {
+                if (grid_.dims == 1) write_row(from, n, to, [](std::int64_t) { return Vector<Real>{} + Real(1); });
+                if (grid_.dims == 2) write_row(from, n, to, [&](std::int64_t k) { return load(c02 + k); });
+                if (grid_.dims == 3) {
                     const Real c01 = cross01_[r * plan_.stride1 + j];
-                    for (std::int64_t k = 0; k < n; ++k) to[k] = Real(from[k]) * (c01 * c02[k] * c12[k]);
+                    write_row(from, n, to, [&](std::int64_t k) { return c01 * load(c02 + k) * load(c12 + k); });
                 }
             }
     }
@@ -291,7 +319,7 @@ private:
     Real* out_;
     double* totals_;
     Real *table_[3], *product_, *cross01_, *cross02_, *cross12_, *sums_;
-    Block block_{};
+    Block block_;
     Terms terms_;
 };
 

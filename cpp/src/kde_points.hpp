@@ -25,7 +25,7 @@ CM_HD std::int64_t padded(std::int64_t n) {
 }
 
 /// Some points in cells from the middle of the grid. A whole number of vectors: those beyond the end have no weight.
-/// Starts as zeros, so that slots which are not used hold none but those.
+/// Slots that are not used hold zeros.
 struct Block {
     alignas(64) double x[3][kPoints], weight[kPoints];
     std::int64_t n, n_padded;
@@ -51,6 +51,10 @@ void load_block(const KdePoints<Real>& cluster, std::int64_t first, std::int64_t
     if (grid.dims == 3) load_axes<Real, 3>(from, n, grid, block);
     for (std::int64_t i = 0; i < n; ++i)
         block.weight[i] = cluster.weights ? double(cluster.weights[first + i]) * cluster.weight_scale : 1.0;
+    for (int slot = 0; slot < 3; ++slot) {
+        const std::int64_t first_empty = grid.is_used[slot] ? n : 0;
+        for (std::int64_t i = first_empty; i < block.n_padded; ++i) block.x[slot][i] = 0;
+    }
     for (std::int64_t i = n; i < block.n_padded; ++i) block.weight[i] = 0;
 }
 
@@ -64,7 +68,7 @@ CM_HD double total(Vector<double> lanes) {
 template <class Real>
 KdeMoments moments(const KdePoints<Real>& cluster, const KdeGrid& grid) {
     KdeMoments result{0, 0, {}, true};
-    Block block{};
+    Block block;
     double origin[3] = {}, mean[3] = {};
     std::int64_t start = 0;
     while (cluster.weights && start + 1 < cluster.n && !(cluster.weights[start] > 0)) ++start;

@@ -4,12 +4,49 @@
 #include "clustermass/core/vector.hpp"
 #include "clustermass/math/exp2.hpp"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 /// Powers of two of parabolas, a vector of cells at a time. Exponents are worked out in float64 for both types: parts
 /// of them cancel, and an exponent of 30 in float32 would cost the result two digits.
 namespace clustermass::CM_ISA {
 
 template <class Real>
 struct Power;
+
+/// The larger of each lane. GCC makes two instructions of a comparison, since it minds NaN, which does not come here.
+CM_HD Vector<double> at_least(Vector<double> lowest, Vector<double> v) {
+#if defined(__AVX512F__)
+    return reinterpret_cast<Vector<double>>(
+        _mm512_maskz_max_pd(0xff, reinterpret_cast<__m512d>(v), reinterpret_cast<__m512d>(lowest)));
+#elif defined(__AVX2__)
+    return reinterpret_cast<Vector<double>>(
+        _mm256_max_pd(reinterpret_cast<__m256d>(v), reinterpret_cast<__m256d>(lowest)));
+#else
+    return v > lowest ? v : lowest;
+#endif
+}
+
+/// Vectors of doubles as one vector of Real.
+using Halves = float __attribute__((vector_size(kVectorBytes / 2)));
+template <int... I>
+CM_HD Vector<float> side_by_side(Halves low, Halves high, Lanes<I...>) {
+    return __builtin_shufflevector(low, high, I...);
+}
+CM_HD Vector<float> joined(const Vector<double> (&parts)[2], float) {
+    return side_by_side(__builtin_convertvector(parts[0], Halves), __builtin_convertvector(parts[1], Halves),
+                        typename CountLanes<kLanes<float>>::type{});
+}
+CM_HD Vector<double> joined(const Vector<double> (&parts)[1], double) { return parts[0]; }
+
+/// A vector of sums in the type of the grid.
+CM_HD Vector<float> rounded(const float* from, float) { return load(from); }
+CM_HD Vector<double> rounded(const double* from, double) { return load(from); }
+CM_HD Vector<float> rounded(const double* from, float) {
+    const Vector<double> parts[2] = {load(from), load(from + kLanes<double>)};
+    return joined(parts, float{});
+}
 
 /// Adding kShift leaves the exponent in fixed point, 23 bits after the point, in the low half of the double: whole
 /// part and fraction are then where a float has its exponent and its mantissa.
@@ -32,8 +69,8 @@ struct Power<float> {
         const Vector<double> lowest = Vector<double>{} + (kShift + kLowest);
         Vector<double> low = k_low * slope + square_low + shifted_constant;
         Vector<double> high = k_high * slope + square_high + shifted_constant;
-        low = low > lowest ? low : lowest;
-        high = high > lowest ? high : lowest;
+        low = at_least(lowest, low);
+        high = at_least(lowest, high);
         const Ints fixed = even(reinterpret_cast<Ints>(low), reinterpret_cast<Ints>(high), Pairs{});
         const Vector<float> fraction = reinterpret_cast<Vector<float>>((fixed & 0x7fffff) | 0x3f800000) - 1.5f;
         const auto mantissa = reinterpret_cast<Ints>(math::exp2_plus_half(fraction));
@@ -62,7 +99,7 @@ struct Power<double> {
         constexpr double kToInteger = 0x1.8p+52;
         const Vector<double> lowest = Vector<double>{} + kLowest;
         Vector<double> x = k * slope + square + constant;
-        x = x > lowest ? x : lowest;
+        x = at_least(lowest, x);
         const Vector<double> shifted = x + kToInteger;
         const Vector<double> power = math::exp2_near_zero(x - (shifted - kToInteger));
         const Ints result = reinterpret_cast<Ints>(power) + (reinterpret_cast<Ints>(shifted) << 52);

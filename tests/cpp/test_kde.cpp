@@ -76,7 +76,7 @@ void test_kernels_without_width_are_broadened() {
 void test_a_term_is_at_most_one_and_keeps_its_shape() {
     for (const double vertex : {-3.0, 0.5, 3.0}) {
         const double curvature = 0.7, gradient = vertex == 0.5 ? -0.35 : -vertex;  // largest at the vertex of the tile
-        const math::AxisTerm term = math::axis_term(gradient, curvature, vertex);
+        const auto term = math::axis_term(gradient, curvature, vertex);
         const auto value = [&](double k) { return term.constant + term.slope * k - 0.5 * curvature * k * k; };
         CHECK(std::fabs(value(vertex)) < 1e-14);
         for (const double k : {-3.0, -1.0, 2.0, 3.0})
@@ -86,9 +86,9 @@ void test_a_term_is_at_most_one_and_keeps_its_shape() {
 
 template <class Real>
 void test_loops(const ops::KdeLoops<Real>& loops, int dims, std::int64_t n, double cross, double limit, double bound) {
-    ops::KdeGrid grid{dims, {2, 0, 0}, {1, 1, 19}, {}, {}};
-    if (dims == 2) grid = {2, {0, 2, 0}, {21, 1, 19}, {}, {}};
-    if (dims == 3) grid = {3, {0, 1, 2}, {7, 6, 19}, {}, {}};
+    ops::KdeGrid grid{dims, {2, 0, 0}, {false, false, true}, {1, 1, 19}, {}, {}};
+    if (dims == 2) grid = {2, {0, 2, 0}, {true, false, true}, {21, 1, 19}, {}, {}};
+    if (dims == 3) grid = {3, {0, 1, 2}, {true, true, true}, {7, 6, 19}, {}, {}};
     for (int axis = 0; axis < dims; ++axis) grid.centre[axis] = 1.5, grid.per_length[axis] = 2;
     std::mt19937 random(7);
     std::normal_distribution<double> normal(1.5, 2);
@@ -100,7 +100,7 @@ void test_loops(const ops::KdeLoops<Real>& loops, int dims, std::int64_t n, doub
     const std::unique_ptr<void, void (*)(void*)> scratch(
         ::operator new(std::size_t(loops.scratch_bytes(grid)), std::align_val_t(64)),
         [](void* at) { ::operator delete(at, std::align_val_t(64)); });
-    std::fill_n(static_cast<char*>(scratch.get()), loops.scratch_bytes(grid), char(0));
+    std::fill_n(static_cast<unsigned char*>(scratch.get()), loops.scratch_bytes(grid), 0xff);  // NaN
     constexpr std::size_t kGuard = 64;
     std::vector<Real> out(std::size_t(grid.size()) + 2 * kGuard, Real(-7));
     const ops::KdePoints<Real> cluster{points.data(), weights.data(), n, 1.0};

@@ -76,21 +76,23 @@ CM_HD KernelShape kernel_of(const double* data_covariance, double factor, int di
 }
 
 /// Along one axis of a tile, a point contributes exp2(constant + slope k - curvature k^2 / 2) at the cell k from the
-/// middle of the tile; it is at most 1 anywhere on the tile.
+/// middle of the tile; it is at most 1 anywhere on the tile. `Value` is a number or a vector of numbers, one per point.
+template <class Value>
 struct AxisTerm {
-    double constant, slope;
+    Value constant, slope;
 };
 
 /// `gradient` of the exponent at the middle of the tile, `vertex` the place of the largest value on the tile.
-CM_HD AxisTerm axis_term(double gradient, double curvature, double vertex) {
-    const double slope = -(gradient + curvature * vertex);
+template <class Value>
+CM_HD AxisTerm<Value> axis_term(Value gradient, double curvature, Value vertex) {
+    const Value slope = -(gradient + curvature * vertex);
     return {-vertex * (slope + 0.5 * curvature * vertex), slope + curvature * vertex};
 }
 
 /// d P d / 2 for the upper triangle P = {00, 01, 02, 11, 12, 22}.
-CM_HD double half_form(const double* p, double d0, double d1, double d2) {
-    return 0.5 * (p[0] * d0 * d0 + p[3] * d1 * d1 + p[5] * d2 * d2) +
-           (p[1] * d0 * d1 + p[2] * d0 * d2 + p[4] * d1 * d2);
+template <class Value>
+CM_HD Value half_form(const double* p, Value d0, Value d1, Value d2) {
+    return 0.5 * (p[0] * d0 * d0 + p[3] * d1 * d1 + p[5] * d2 * d2) + (p[1] * d0 * d1 + p[2] * d0 * d2 + p[4] * d1 * d2);
 }
 
 }  // namespace clustermass::math

@@ -12,6 +12,7 @@ namespace clustermass::ops {
 struct KdeGrid {
     int dims;
     int slot[3];           ///< of each axis
+    bool is_used[3];       ///< of each slot
     std::int64_t n[3];     ///< cells of each slot
     double centre[3];      ///< middle of the grid along each axis
     double per_length[3];  ///< cells per unit of each axis
@@ -44,7 +45,7 @@ struct KdeSummary {
 template <class Real>
 struct KdeLoops {
     KdeMoments (*moments)(const KdePoints<Real>&, const KdeGrid&);
-    /// Bytes that `evaluate` needs, starting on a 64-byte boundary and set to zero once.
+    /// Bytes that `evaluate` needs, starting on a 64-byte boundary.
     std::int64_t (*scratch_bytes)(const KdeGrid&);
     /// Sum over points of weight x 2^(-d P d / 2) at every cell, for the upper triangle P of slots [cell^-2], d = cell
     /// minus point. Parts of the exponent up to `limit` are taken apart and cancel again, which saves work; terms that
