@@ -32,6 +32,7 @@ EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
 COMMANDS: dict[str, str] = {
     "info": "say what a snapshot or group catalogue is, holds and lacks",
     "maps": "make observed maps of the clusters in a simulation snapshot",
+    "grids": "make phase-space grids of a file of cluster observations",
     "preview": "draw some clusters of a file of maps",
     "demo": "make and draw maps of the data that come with the package",
 }
