@@ -18,6 +18,9 @@ _PUBLIC: dict[str, str] = {
     "CatalogueColumn": "data.readers.catalogues",
     "Channel": "features.channels",
     "ClusterSet": "data.clusters_file",
+    "GRID_PRESETS": "features.phase_space",
+    "GridPreset": "features.phase_space",
+    "GridSet": "data.grids_file",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "ParticleGradients": "ops.project_gradient",
@@ -41,13 +44,16 @@ _PUBLIC: dict[str, str] = {
     "estimate_density": "ops.kde",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
+    "iter_phase_space_grids": "features.phase_space",
     "make_maps": "features.make",
     "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
+    "phase_space_grids": "features.phase_space",
     "project_particles": "ops.project",
     "project_views": "ops.views",
     "read_clusters": "data.clusters_file",
+    "read_grids": "data.grids_file",
     "read_maps": "data.maps_file",
     "read_universe": "data.universe_file",
     "select_flat_mass_function": "ops.subsample",
@@ -68,6 +74,8 @@ if TYPE_CHECKING:
     from .data.clusters_file import ClusterSet as ClusterSet
     from .data.clusters_file import iter_clusters as iter_clusters
     from .data.clusters_file import read_clusters as read_clusters
+    from .data.grids_file import GridSet as GridSet
+    from .data.grids_file import read_grids as read_grids
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
@@ -87,6 +95,10 @@ if TYPE_CHECKING:
     from .features.channels import channel_weights as channel_weights
     from .features.make import make_maps as make_maps
     from .features.maps import MapSettings as MapSettings
+    from .features.phase_space import GRID_PRESETS as GRID_PRESETS
+    from .features.phase_space import GridPreset as GridPreset
+    from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
+    from .features.phase_space import phase_space_grids as phase_space_grids
     from .features.preview import draw_maps as draw_maps
     from .features.targets import Targets as Targets
     from .features.targets import targets_from_groups as targets_from_groups

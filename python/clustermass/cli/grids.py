@@ -61,7 +61,9 @@ def execute(args: argparse.Namespace) -> int:
     finally:
         line.close()
     seconds = time.monotonic() - start
-    print(f"{out}: {n} grids of {'x'.join(map(str, preset.cells))} in {duration(seconds)}, {n / seconds:.3g} clusters/s")
+    print(
+        f"{out}: {n} grids of {'x'.join(map(str, preset.cells))} in {duration(seconds)}, {n / seconds:.3g} clusters/s"
+    )
     return EXIT_OK
 
 

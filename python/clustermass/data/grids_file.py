@@ -136,7 +136,7 @@ def read_grids(path: str | Path, rows: Any = None) -> GridSet:
         columns = tuple(str(hdf5.attribute(file, "columns", name) or "").split(","))
         axes = [(float(low), float(high), int(n)) for low, high, n in _table_of_axes(file, name, len(columns))]
         labels = {label: tables.require_column(file, f"labels/{label}", name) for label in LABELS}
-        data = hdf5.dataset(file, "grids", name)
+        data = hdf5.dataset(file, "grids", name, max_axes=4)
         shape = (len(labels["host_id"]), *(n for _, _, n in axes))
         if data is None or data.shape != shape or any(len(values) != shape[0] for values in labels.values()):
             raise FileFormatError(f"{name}: grids must have shape {shape}, got {None if data is None else data.shape}")

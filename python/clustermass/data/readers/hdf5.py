@@ -151,7 +151,7 @@ def integers(obj: h5py.Group | h5py.Dataset | None, name: str, path: str) -> tup
     return tuple(int(v) for v in values)
 
 
-def dataset(file: h5py.File, name: str, path: str) -> h5py.Dataset | None:
+def dataset(file: h5py.File, name: str, path: str, max_axes: int = 2) -> h5py.Dataset | None:
     """The numeric dataset `name` after all checks; None when absent."""
     found = member(file, name, path)
     if found is None:
@@ -159,14 +159,15 @@ def dataset(file: h5py.File, name: str, path: str) -> h5py.Dataset | None:
     if not isinstance(found, h5py.Dataset):
         raise FileFormatError(f"{path}: {name} must be a dataset, got a group")
     with translated(path, name):
-        _check_type(found, name, path)
+        _check_type(found, name, path, max_axes)
         _check_storage(found, name, path)
     return found
 
 
-def _check_type(data: h5py.Dataset, name: str, path: str) -> None:
-    if data.shape is None or not 1 <= data.ndim <= 2:
-        raise FileFormatError(f"{path}: {name} must have one or two axes, got shape {data.shape}")
+def _check_type(data: h5py.Dataset, name: str, path: str, max_axes: int) -> None:
+    if data.shape is None or not 1 <= data.ndim <= max_axes:
+        wanted = "one or two" if max_axes == 2 else f"one to {max_axes}"
+        raise FileFormatError(f"{path}: {name} must have {wanted} axes, got shape {data.shape}")
     if data.dtype.kind not in "iuf" or data.dtype.itemsize > 8:
         raise FileFormatError(f"{path}: {name} must hold integers or floats of at most 64 bits, got {data.dtype}")
 
