@@ -46,7 +46,7 @@ def test_presets_share_haloes_and_differ_in_galaxies(mocks):
 
 
 def test_number_density_of_galaxies(mocks):
-    """0.03 to 0.05 per (Mpc/h)^3 above 10^9.5 Msun (stellar mass function: Baldry et al. 2012), about a third satellites."""
+    """0.03 to 0.05 per (Mpc/h)^3 above 10^9.5 Msun (Baldry et al. 2012), about a third of them satellites."""
     galaxies = mocks["observed"].galaxies
     assert 0.03 < galaxies.n / 160**3 < 0.05
     assert 0.3 < ((galaxies.host >= 0) & ~galaxies.is_central).mean() < 0.45

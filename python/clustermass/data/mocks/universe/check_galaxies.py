@@ -81,7 +81,8 @@ def check_dispersion(universe: Universe, members: Members, velocity_bias: float 
     square = np.bincount(row, (velocity**2).sum(axis=1) / 3.0, haloes.n)
     hubble = 100.0 * h * float(universe.cosmology.expansion(universe.redshift))
     log_mass = np.log10(haloes.m200c * h)
-    rows, points = [], []
+    rows: list[tuple[float | str, ...]] = []
+    points = []
     for centre, some in _mass_bins(log_mass):
         want = evrard_dispersion(haloes.m200c[some], hubble) * velocity_bias
         if count[some].sum() < 100:
@@ -151,7 +152,8 @@ def check_richness(universe: Universe, members: Members) -> CheckTable:
     within = np.bincount(members.row[inside], minlength=haloes.n)
     whole = np.bincount(members.row, minlength=haloes.n)
     log_mass = np.log10(haloes.m200c * universe.cosmology.h)
-    rows, points = [], []
+    rows: list[tuple[float | str, ...]] = []
+    points = []
     for centre, some in _mass_bins(log_mass):
         mean_mass = float(np.log10(np.mean(10.0 ** log_mass[some])))
         rows.append((centre, float(some.size), float(within[some].mean()), float(whole[some].mean())))
