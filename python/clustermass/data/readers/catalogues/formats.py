@@ -162,8 +162,8 @@ def open_catalogue(
 
     Notes
     -----
-    Text is parsed once: into memory, about half the size of the file, or block by block into `store`. Of binary
-    formats headers are read, and columns when asked for.
+    Text is parsed once: into memory, 8 bytes an entry, or block by block into `store`. Of binary formats headers are
+    read, and columns when asked for.
 
     Examples
     --------

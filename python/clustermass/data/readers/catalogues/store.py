@@ -119,6 +119,13 @@ def _as_text(values: Array) -> Array:
     return np.char.decode(packed, "utf-8") if packed.size else np.empty(0, "U1")
 
 
+def _with_small_cache(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset that keeps two chunks in memory: HDF5 2 has 8 MiB a dataset, too much for many columns at once."""
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(521, 2 * CHUNK_ROWS * 8, 0.75)
+    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
+
+
 class _StoreSink:
     """Columns in datasets that grow; text, which has no width before its end, waits in memory."""
 
@@ -132,13 +139,12 @@ class _StoreSink:
         group = self._file.create_group("columns")
         self._text: dict[int, list[Array]] = {k: [] for k, kind in enumerate(kinds) if kind == TEXT}
         self._n = 0
-        self._data = {
-            k: group.create_dataset(
-                f"c{k}", (0,), np.int64 if kind == "i" else np.float64, maxshape=(None,), chunks=(CHUNK_ROWS,),
-                fletcher32=True,
-            )
-            for k, kind in enumerate(kinds) if kind != TEXT
-        }  # fmt: skip
+        self._data = {}
+        for k, kind in enumerate(kinds):
+            if kind != TEXT:
+                dtype = np.int64 if kind == "i" else np.float64
+                group.create_dataset(f"c{k}", (0,), dtype, maxshape=(None,), chunks=(CHUNK_ROWS,), fletcher32=True)
+                self._data[k] = _with_small_cache(group, f"c{k}")
 
     def add(self, columns: Sequence[Array]) -> None:
         n = self._n + len(columns[0])

@@ -99,22 +99,33 @@ class Sink(Protocol):
 
 
 class MemorySink:
-    """Columns in memory."""
+    """Columns in memory that grow in place: joining blocks at the end would hold every number twice."""
 
     def begin(self, names: Sequence[str], kinds: Sequence[str]) -> None:
-        self._names, self._kinds = tuple(names), tuple(kinds)
-        self._blocks: list[list[NDArray[Any]]] = [[] for _ in names]
+        self._names, self._n = tuple(names), 0
+        self._numbers = {k: np.empty(0, _DTYPES[kind]) for k, kind in enumerate(kinds) if kind != TEXT}
+        self._text: dict[int, list[NDArray[Any]]] = {k: [] for k, kind in enumerate(kinds) if kind == TEXT}
 
     def add(self, columns: Sequence[NDArray[Any]]) -> None:
-        for blocks, values in zip(self._blocks, columns, strict=True):
-            blocks.append(values)
+        n = self._n + len(columns[0])
+        for k, values in enumerate(columns):
+            if k in self._text:
+                self._text[k].append(values)
+                continue
+            column = self._numbers[k]
+            if len(column) < n:  # by half more, of which nothing is touched before it is needed
+                column.resize(n if not self._n else max(n, len(column) * 3 // 2), refcheck=False)
+            column[self._n : n] = values
+        self._n = n
 
     def finish(self, n: int) -> Table:
         columns = {}
-        for name, kind, blocks in zip(self._names, self._kinds, self._blocks, strict=True):
-            empty = np.empty(0, _DTYPES.get(kind, np.dtype("U1")))
-            columns[name] = np.concatenate(blocks) if blocks else empty
-            blocks.clear()  # a column at a time is held twice, not the table
+        for k, name in enumerate(self._names):
+            if k in self._numbers:
+                self._numbers[k].resize(n, refcheck=False)
+                columns[name] = self._numbers[k]
+            else:
+                columns[name] = np.concatenate(self._text[k]) if self._text[k] else np.empty(0, "U1")
         return table_of(columns, n)
 
 
@@ -251,7 +262,11 @@ def split_line(line: str, delimiter: str | None) -> list[str]:
         return line.split()
     if '"' not in line:
         return [entry.strip() for entry in line.split(delimiter)]
-    return [entry.strip() for entry in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    try:
+        entries = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:  # a carriage return within the line: what it splits into fits no header
+        entries = line.split(delimiter)
+    return [entry.strip() for entry in entries]
 
 
 def _kind_of(entries: Sequence[str], allow_text: bool) -> str:
