@@ -7,6 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from clustermass.cosmology import Cosmology
+
 SHAPE = (120, 120)  # pixels; one pixel is 1 Mpc, so that positions are in pixels too
 CHANNELS = 4
 PARTICLES = 10_000_000  # P1 to P3
@@ -24,6 +26,13 @@ KDE_AXES = {
     2: [(-2200.0, 2200.0, 48), (0.0, 1.6, 48)],
     3: [(-4.0, 4.0, 50), (-4.0, 4.0, 50), (-2200.0, 2200.0, 50)],
 }
+GALAXIES = (1_000_000, 10_000_000)  # L1 to L3
+GALAXY_BOX = 1000.0 / 0.6777  # [Mpc]: 1 Gpc/h
+HALO_RADIUS = 3.0  # [Mpc] of the largest halo
+FASTEST = 7800.0  # [km/s]
+LIGHTCONE = {"redshift": 0.117, "cosmology": Cosmology(h=0.6777, omega_m=0.307115), "max_velocity": 2200.0,
+             "aperture": 1.6 / 0.6777}  # fmt: skip
+SEEN_PER_LINE = {1_000_000: 94.0, 10_000_000: 374.0}  # galaxies that a line of sight selects
 
 
 @cache
@@ -104,3 +113,33 @@ def kde_points(dims, n_clusters=KDE_CLUSTERS, dtype=np.float32):
     v, x, y = np.concatenate(clusters).T
     columns = {1: [v], 2: [v, np.clip(0.8 + x, 0.01, 1.59)], 3: [2 * x, 2 * y, v]}[dims]
     return np.ascontiguousarray(np.stack(columns, axis=1), dtype), offsets
+
+
+@cache
+def galaxies(n):
+    """Positions and velocities, float32 (n, 3) [comoving Mpc, km/s]: half of them in haloes, a tenth of these in the
+    1,000 richest. One galaxy is so fast that lines of sight must be looked along for 100 Mpc/h either way."""
+    rng = np.random.default_rng(7)
+    n_haloes = n // 20
+    share = (np.arange(n_haloes) + 20.0) ** -0.62
+    host = np.sort(rng.choice(n_haloes, n // 2, p=share / share.sum()))
+    radius = np.cbrt(share / share[0])[host] * HALO_RADIUS * rng.random(n // 2)  # density falls as 1/r^2
+    direction = rng.normal(size=(n // 2, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    centres, flow = rng.random((n_haloes, 3)) * GALAXY_BOX, rng.normal(0, 300, (n_haloes, 3))
+    positions, velocities = rng.random((n, 3)) * GALAXY_BOX, rng.normal(0, 300, (n, 3))
+    positions[: n // 2] = centres[host] + radius[:, None] * direction
+    velocities[: n // 2] = flow[host] + rng.normal(0, 1, (n // 2, 3)) * 900 * np.cbrt(share / share[0])[host, None]
+    velocities = np.clip(velocities, -4400, 4400)
+    velocities[-1] = FASTEST, 0, 0
+    order = rng.permutation(n)
+    positions = np.float32(positions % GALAXY_BOX)
+    positions[positions >= GALAXY_BOX] = 0
+    return positions[order], np.float32(velocities)[order], centres[:1000].copy(), flow[:1000].copy()
+
+
+def lines_of_sight(n):
+    """Centres, velocities and random directions of three queries for each of the 1,000 richest haloes."""
+    centres, flow = galaxies(n)[2:]
+    lines = np.random.default_rng(8).normal(size=(3000, 3))
+    return np.repeat(centres, 3, axis=0), np.repeat(flow, 3, axis=0), lines

@@ -19,21 +19,24 @@ _PUBLIC: dict[str, str] = {
     "Channel": "features.channels",
     "ClusterSet": "data.clusters_file",
     "GRID_PRESETS": "features.phase_space",
+    "GalaxyIndex": "ops.lightcone",
     "GridPreset": "features.phase_space",
     "GridSet": "data.grids_file",
+    "LightconeSelection": "ops.lightcone",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
     "Targets": "features.targets",
-    "UniverseSettings": "data.mocks.universe.settings",
     "add_noise": "ops.noise",
     "assign_folds": "data.splits",
     "assign_octants": "data.splits",
     "assign_splits": "data.splits",
+    "axis_directions": "ops.lightcone",
     "beam_margin": "ops.beam",
     "bremsstrahlung_luminosity": "features.tracers",
+    "build_galaxy_index": "ops.lightcone",
     "build_particle_index": "ops.views",
     "channel_fields": "features.channels",
     "channel_weights": "features.channels",
@@ -43,11 +46,11 @@ _PUBLIC: dict[str, str] = {
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
     "estimate_density": "ops.kde",
+    "fibonacci_directions": "ops.lightcone",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
     "make_maps": "features.make",
-    "make_universe": "data.mocks.universe.make",
     "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
@@ -59,6 +62,7 @@ _PUBLIC: dict[str, str] = {
     "read_maps": "data.maps_file",
     "read_universe": "data.universe_file",
     "select_flat_mass_function": "ops.subsample",
+    "select_lightcone": "ops.lightcone",
     "select_smooth_mass_function": "ops.subsample",
     "targets_from_groups": "features.targets",
     "view_rotations": "ops.views",
@@ -81,8 +85,6 @@ if TYPE_CHECKING:
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
-    from .data.mocks.universe.make import make_universe as make_universe
-    from .data.mocks.universe.settings import UniverseSettings as UniverseSettings
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
     from .data.readers.catalogues import Catalogue as Catalogue
@@ -112,6 +114,12 @@ if TYPE_CHECKING:
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
     from .ops.kde import estimate_density as estimate_density
+    from .ops.lightcone import GalaxyIndex as GalaxyIndex
+    from .ops.lightcone import LightconeSelection as LightconeSelection
+    from .ops.lightcone import axis_directions as axis_directions
+    from .ops.lightcone import build_galaxy_index as build_galaxy_index
+    from .ops.lightcone import fibonacci_directions as fibonacci_directions
+    from .ops.lightcone import select_lightcone as select_lightcone
     from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
     from .ops.project_gradient import ParticleGradients as ParticleGradients

@@ -4,19 +4,10 @@
 #include "clustermass/core/parallel.hpp"
 #include "clustermass/core/span.hpp"
 #include "clustermass/math/view.hpp"
+#include "clustermass/ops/cell_grid.hpp"
 #include "clustermass/ops/project.hpp"
 
 namespace clustermass::ops {
-
-/// Regular cells over the box, or over the particles where the box is not periodic.
-struct CellGrid {
-    std::int64_t n[3];
-    double origin[3];  ///< lower corner  [Mpc]
-    double size[3];    ///< of one cell   [Mpc]
-    bool is_periodic;
-
-    std::int64_t count() const { return n[0] * n[1] * n[2]; }
-};
 
 /// Particles sorted by cell (last axis fastest), in their given order within a cell. The caller owns the memory.
 template <class Real, class Index = const std::int64_t>

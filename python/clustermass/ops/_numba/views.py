@@ -62,13 +62,16 @@ def index_f64(positions, weights, smoothing_length, out, *, n_cells, origin, cel
 
 @njit()
 def _layer_ranges(layer, main, centre, rotation, half, origin, cell_size, n_cells, periodic, ranges):
-    """Cells of each axis that the view's box can touch in one layer of cells; False if none."""
+    """Cells of each axis that the view's box can touch in one layer of cells; False if none.
+
+    `half`: half widths along the first two axes of the view, and the nearest and the farthest depth.
+    """
     sight = rotation[2]
     thick = np.abs(rotation[0]) * half[0] + np.abs(rotation[1]) * half[1]
     low = origin[main] + layer * cell_size[main] - centre[main]
     s0 = (low - thick[main]) / sight[main]
     s1 = (low + cell_size[main] + thick[main]) / sight[main]
-    start, stop = max(min(s0, s1), -half[2]), min(max(s0, s1), half[2])
+    start, stop = max(min(s0, s1), half[2]), min(max(s0, s1), half[3])
     if start > stop:
         return False
     for a in range(3):
@@ -105,7 +108,7 @@ def _deposit_cell(begin, end, x, y, z, weights, h, centre, rotation, scale, half
 def _view(x, y, z, weights, h, cell_start, n_cells, origin, cell_size, periodic, centre, rotation, scale, half, image,
           assignment, kernel, max_summed):  # fmt: skip
     main = np.argmax(np.abs(rotation[2]))
-    extent = half[0] * abs(rotation[0, main]) + half[1] * abs(rotation[1, main]) + half[2] * abs(rotation[2, main])
+    extent = half[0] * abs(rotation[0, main]) + half[1] * abs(rotation[1, main]) + half[3] * abs(rotation[2, main])
     low = int(floor((centre[main] - extent - origin[main]) / cell_size[main] - 1e-9))
     high = int(floor((centre[main] + extent - origin[main]) / cell_size[main] + 1e-9))
     if not periodic:
@@ -124,7 +127,7 @@ def _view(x, y, z, weights, h, cell_start, n_cells, origin, cell_size, periodic,
                     moved[2] = centre[2] - (k - c) * cell_size[2]
                     cell = (a * n_cells[1] + b) * n_cells[2] + c
                     _deposit_cell(cell_start[cell], cell_start[cell + 1], x, y, z, weights, h, moved, rotation, scale,
-                                  half[2], image, assignment, kernel, max_summed, share, weight)  # fmt: skip
+                                  half[3], image, assignment, kernel, max_summed, share, weight)  # fmt: skip
 
 
 def views_f64(arrays, *, n_cells, origin, cell_size, is_periodic, centres, rotations, per_pixel, out, assignment,
@@ -135,7 +138,7 @@ def views_f64(arrays, *, n_cells, origin, cell_size, is_periodic, centres, rotat
     for v in range(len(centres)):
         image = np.zeros(out.shape[1:])
         margin = max_support + APRON / per_pixel[v]
-        half = np.array([0.5 * n / per_pixel[v] + margin for n in out.shape[2:]] + [half_depth])
+        half = np.array([0.5 * n / per_pixel[v] + margin for n in out.shape[2:]] + [-half_depth, half_depth])
         _view(arrays["x"], arrays["y"], arrays["z"], arrays["weights"], arrays["smoothing_length"],
               arrays["cell_start"], n_cells, origin, cell_size, is_periodic, centres[v], rotations[v], per_pixel[v],
               half, image, assignment, kernel, max_summed)  # fmt: skip

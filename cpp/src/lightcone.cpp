@@ -1,0 +1,257 @@
+#include "clustermass/ops/lightcone.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cell_walk.hpp"
+#include "clustermass/core/error.hpp"
+#include "clustermass/core/isa.hpp"
+#include "lightcone_loops.hpp"
+
+namespace clustermass::ops {
+namespace {
+
+constexpr std::int64_t kChunk = 16;               // queries that share their room
+constexpr std::int64_t kWave = 1024;              // queries between two copies into the result
+constexpr std::int64_t kMaxCandidates = 1 << 16;  // that the loop is given at a time, or one cell
+
+const LightconeLoops& loops() {
+#if defined(CM_MULTI_ISA)
+    return choose(best_isa(), &baseline::kLightconeLoops, &avx2::kLightconeLoops, &avx512::kLightconeLoops);
+#else
+    return baseline::kLightconeLoops;
+#endif
+}
+
+const LightconeLoop<float>& loop_of(const GalaxyIndexIn<float>&) { return loops().select_f32; }
+const LightconeLoop<double>& loop_of(const GalaxyIndexIn<double>&) { return loops().select_f64; }
+
+/// Values that were added one by one; memory is not initialised.
+template <class T>
+struct Growing {
+    std::unique_ptr<T[]> data;
+
+    void grow(std::int64_t used, std::int64_t capacity) {
+        std::unique_ptr<T[]> larger(new T[std::size_t(capacity)]);
+        std::copy_n(data.get(), used, larger.get());
+        data = std::move(larger);
+    }
+};
+
+/// The galaxies of one chunk of queries, before their place in the result is known.
+struct ChunkResult {
+    Growing<std::int64_t> indices;
+    Growing<double> x, y, velocity, distance;
+    Growing<bool> is_member;
+    std::int64_t size = 0, capacity = 0;
+    std::int64_t counts[kChunk];
+
+    SelectionRoom room(std::int64_t needed) {
+        if (size + needed > capacity) {
+            capacity = std::max(2 * capacity, size + needed);
+            indices.grow(size, capacity);
+            for (auto* values : {&x, &y, &velocity, &distance}) values->grow(size, capacity);
+            is_member.grow(size, capacity);
+        }
+        return {size,
+                indices.data.get(),
+                x.data.get(),
+                y.data.get(),
+                velocity.data.get(),
+                distance.data.get(),
+                is_member.data.get()};
+    }
+
+    void copy_to(const LightconeOut& out, std::int64_t at) const {
+        std::copy_n(indices.data.get(), size, out.indices.data + at);
+        std::copy_n(x.data.get(), size, out.x.data + at);
+        std::copy_n(y.data.get(), size, out.y.data + at);
+        std::copy_n(velocity.data.get(), size, out.velocity.data + at);
+        std::copy_n(distance.data.get(), size, out.distance.data + at);
+        std::copy_n(is_member.data.get(), size, out.is_member.data + at);
+    }
+};
+
+/// The cells that one query looks into.
+class Visitor {
+public:
+    Visitor(const CellGrid& cells, double box, const std::int64_t* cell_start, const math::Sightline& query,
+            bool is_cone)
+        : cells_(cells), box_(box), cell_start_(cell_start), query_(query) {
+        double largest_step = 0, diagonal = 0;
+        for (int a = 0; a < 3; ++a) {
+            const double size = cells.size[a], step = size / double(kCoarseSteps);
+            for (int b = 0; b < 3; ++b) {
+                const double axis = query.axes[b][a];
+                aperture.step[b][a] = float(axis * step);
+                side_[b][a] = axis * size;
+                half_[b] += 0.5 * std::abs(axis) * size;
+                middle_[b] += axis * (cells.origin[a] + 0.5 * size - query.centre[a]);
+                to_corner_[b] += axis * (0.5 * step - 0.5 * size);
+            }
+            largest_step = std::max(largest_step, step);
+            diagonal += size;
+        }
+        const double slope = is_cone ? query.aperture / query.distance : 0.0;
+        const double radius = query.aperture + slope * std::max(query.far, 0.0);
+        // A galaxy is within 0.87 steps of where its coarse position says; float32 sums of this size are off by less
+        // than the second term.
+        const double margin = largest_step + 2e-6 * (diagonal + radius + std::abs(query.near) + std::abs(query.far));
+        reach_ = radius + margin;
+        near_ = query.near - margin;
+        far_ = query.far + margin;
+        aperture.radius = float(query.aperture + (1.0 + slope) * margin);
+        aperture.slope = float(slope);
+        aperture.near = float(near_);
+        aperture.far = float(far_);
+    }
+
+    void find(std::vector<CellVisit>& visits) const {
+        walk_cells(cells_, {query_.centre, query_.axes, reach_, reach_, near_, far_},
+                   [&](std::int64_t i, std::int64_t j, CellRange along) {
+                       for (std::int64_t k = along.first; k <= along.last; ++k) {
+                           const std::int64_t cell[3] = {i, j, k};
+                           add(cell, visits);
+                       }
+                   });
+    }
+
+    CoarseAperture aperture;
+
+private:
+    /// Add the cell, which may lie beyond the box, unless it lies beside the aperture.
+    void add(const std::int64_t (&cell)[3], std::vector<CellVisit>& visits) const {
+        double middle[3];
+        for (int b = 0; b < 3; ++b)
+            middle[b] = middle_[b] + side_[b][0] * double(cell[0]) + side_[b][1] * double(cell[1]) +
+                        side_[b][2] * double(cell[2]);
+        if (std::abs(middle[0]) > reach_ + half_[0] || std::abs(middle[1]) > reach_ + half_[1] ||
+            middle[2] + half_[2] < near_ || middle[2] - half_[2] > far_)
+            return;
+        CellVisit visit{};
+        std::int64_t flat = 0;
+        for (int a = 0; a < 3; ++a) {
+            const WrappedCell w = wrap_cell(cell[a], cells_.n[a]);
+            flat = flat * cells_.n[a] + w.cell;
+            visit.centre[a] = query_.centre[a] - double(w.boxes) * box_;
+            visit.corner[a] = float(middle[a] + to_corner_[a]);
+        }
+        visit.begin = cell_start_[flat];
+        visit.end = cell_start_[flat + 1];
+        if (visit.begin < visit.end) visits.push_back(visit);
+    }
+
+    const CellGrid& cells_;
+    const double box_;
+    const std::int64_t* const cell_start_;
+    const math::Sightline& query_;
+    double side_[3][3] = {}, half_[3] = {}, middle_[3] = {}, to_corner_[3] = {};  // along x, y and the line of sight
+    double reach_ = 0, near_ = 0, far_ = 0;
+};
+
+template <class Real>
+class Wave {
+public:
+    Wave(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries) : index_(index), queries_(queries) {}
+
+    /// Select for queries [first, last) and set their offsets; false, and nothing copied, if they do not fit.
+    bool run(std::int64_t first, std::int64_t last, const Parallel& run, const LightconeOut& out) {
+        const std::int64_t n_chunks = (last - first + kChunk - 1) / kChunk;
+        results_.resize(std::size_t(std::max<std::int64_t>(n_chunks, std::int64_t(results_.size()))));
+        parallel_chunks(n_chunks, run, [&](std::int64_t c) {
+            select_chunk(first + c * kChunk, std::min(last, first + (c + 1) * kChunk), results_[std::size_t(c)]);
+        });
+        std::int64_t total = out.offsets[first];
+        for (std::int64_t q = first; q < last; ++q) {
+            total += results_[std::size_t((q - first) / kChunk)].counts[(q - first) % kChunk];
+            out.offsets[q + 1] = total;
+        }
+        if (total > out.indices.size) return false;
+        parallel_chunks(n_chunks, run, [&](std::int64_t c) {
+            results_[std::size_t(c)].copy_to(out, out.offsets[first + c * kChunk]);
+        });
+        return true;
+    }
+
+private:
+    void select_chunk(std::int64_t first, std::int64_t last, ChunkResult& result) const {
+        const auto select = loop_of(index_).select;
+        std::vector<CellVisit> visits;
+        result.size = 0;
+        for (std::int64_t q = first; q < last; ++q) {
+            const math::Sightline& query = queries_.sightlines[q];
+            const std::int64_t before = result.size, target = queries_.targets.size ? queries_.targets[q] : kNoTarget;
+            const Visitor visitor(index_.cells, index_.box, index_.cell_start.data, query, queries_.is_cone);
+            visits.clear();
+            visitor.find(visits);
+            for (std::size_t v = 0; v < visits.size();) {
+                std::int64_t candidates = 0;
+                std::size_t end = v;
+                while (end < visits.size() && (end == v || candidates < kMaxCandidates)) {
+                    candidates += visits[end].end - visits[end].begin;
+                    ++end;
+                }
+                SelectionRoom room = result.room(candidates);
+                select(index_, queries_, query, visitor.aperture, {visits.data() + v, std::int64_t(end - v)}, target,
+                       room);
+                result.size = room.size;
+                v = end;
+            }
+            result.counts[q - first] = result.size - before;
+        }
+    }
+
+    const GalaxyIndexIn<Real>& index_;
+    const LightconeQueries& queries_;
+    std::vector<ChunkResult> results_;
+};
+
+template <class Real>
+void check(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries, std::int64_t first,
+           const LightconeOut& out) {
+    const auto n = index.records.rows, m = queries.sightlines.size;
+    if (index.records.cols != kRecord || index.rows.size != n || index.coarse.size != 3 * n + kCoarsePadding ||
+        (index.hosts.size && index.hosts.size != n) || index.cell_start.size != index.cells.count() + 1 ||
+        index.cell_start[0] != 0 || index.cell_start[index.cells.count()] != n)
+        throw ArrayError("lightcone: the arrays of the index do not fit together");
+    if (first < 0 || first > m || out.offsets.size != m + 1 || (queries.targets.size && queries.targets.size != m))
+        throw ArrayError("lightcone: the arrays of the queries do not fit together");
+    if (queries.is_relativistic && queries.table.n < 1)
+        throw ArrayError("lightcone: relativistic velocities need a table of recession velocities");
+    const std::int64_t room = out.indices.size;
+    if (out.x.size != room || out.y.size != room || out.velocity.size != room || out.distance.size != room ||
+        out.is_member.size != room || out.offsets[first] < 0 || out.offsets[first] > room)
+        throw ArrayError("lightcone: the arrays of the result do not fit together");
+    for (std::int64_t q = first; q < m; ++q) {
+        const math::Sightline& s = queries.sightlines[q];
+        bool ok = s.aperture > 0 && std::isfinite(s.aperture + s.near + s.far + s.velocity + s.hubble) &&
+                  s.distance >= 0 && std::isfinite(s.distance) && (s.distance > 0 || !queries.is_cone);
+        for (int a = 0; a < 3; ++a) ok = ok && std::isfinite(s.centre[a] + s.axes[0][a] + s.axes[1][a] + s.axes[2][a]);
+        if (!ok) throw DomainError("lightcone: query " + std::to_string(q) + " is not valid");
+    }
+}
+
+}  // namespace
+
+template <class Real>
+std::int64_t select_lightcone(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries, std::int64_t first,
+                              const Parallel& run, const LightconeOut& out) {
+    check(index, queries, first, out);
+    Wave<Real> wave(index, queries);
+    while (first < queries.sightlines.size) {
+        const std::int64_t last = std::min(first + kWave, queries.sightlines.size);
+        if (!wave.run(first, last, run, out)) break;
+        first = last;
+    }
+    return first;
+}
+
+template std::int64_t select_lightcone<float>(const GalaxyIndexIn<float>&, const LightconeQueries&, std::int64_t,
+                                              const Parallel&, const LightconeOut&);
+template std::int64_t select_lightcone<double>(const GalaxyIndexIn<double>&, const LightconeQueries&, std::int64_t,
+                                               const Parallel&, const LightconeOut&);
+
+}  // namespace clustermass::ops
