@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
     "Targets": "features.targets",
+    "UniverseSettings": "data.mocks.universe.settings",
     "add_noise": "ops.noise",
     "assign_folds": "data.splits",
     "assign_octants": "data.splits",
@@ -51,6 +52,7 @@ _PUBLIC: dict[str, str] = {
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
     "make_maps": "features.make",
+    "make_universe": "data.mocks.universe.make",
     "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
@@ -85,6 +87,8 @@ if TYPE_CHECKING:
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
+    from .data.mocks.universe.make import make_universe as make_universe
+    from .data.mocks.universe.settings import UniverseSettings as UniverseSettings
     from .data.readers import open_groups as open_groups
     from .data.readers import open_snapshot as open_snapshot
     from .data.readers.catalogues import Catalogue as Catalogue

@@ -128,7 +128,9 @@ def draw_members(
     across = radial * np.sqrt(1.0 - anisotropy(s))
     normal = rng.standard_normal((row.size, 3))
     along = ((radial - across) * (normal * direction).sum(axis=1))[:, None] * direction
-    velocity = (across[:, None] * normal + along) * velocity_axes(hosts.axes ** float(axis_power(TYPICAL)))[row]
+    used, at = np.unique(row, return_inverse=True)
+    ellipsoid = velocity_axes(hosts.axes[used] ** float(axis_power(TYPICAL)))[at]
+    velocity = (across[:, None] * normal + along) * ellipsoid
     offset = (s * hosts.r200c[row])[:, None] * direction * hosts.axes[row] ** axis_power(s / virial)[:, None]
     return offset, velocity
 

@@ -140,6 +140,7 @@ def count_around(
     from scipy.spatial import cKDTree
 
     size = around.box_size
+    positions, weights = positions[weights > 0], weights[weights > 0]
     tree = cKDTree(positions, boxsize=size)
     near = tree.query_ball_point(centres, np.minimum(radii[:, -1], 0.49 * size))
     number = np.array([len(one) for one in near])
