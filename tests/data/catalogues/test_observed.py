@@ -137,6 +137,13 @@ def test_fits(tmp_path, rng):
         cm.open_catalogue(path, columns={"rvir": "RADIUS"})
 
 
+def test_a_fits_table_that_is_cut(tmp_path, rng):
+    path = writers.fits_table(tmp_path / "t.fits", writers.halos(rng, 500))
+    path.write_bytes(path.read_bytes()[:-8000])
+    with pytest.raises(errors.TruncatedFileError, match=r"t\.fits: its table ends at byte \d+, the file has \d+"):
+        cm.open_catalogue(path)
+
+
 def test_ecsv(tmp_path):
     table = Table({"m": MaskedColumn([1.0, 2.0], unit=u.Unit("1e14 solMass"), mask=[False, True]), "s": ["a", "b"]})
     table["v"] = [10.0, 20.0] * u.km / u.s

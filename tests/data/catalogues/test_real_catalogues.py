@@ -182,3 +182,15 @@ def test_millennium_data_base(real_data):
     assert halos["ids"][0] == 79000018
     assert (halos["host_ids"] == halos["ids"]).sum() == 0
     assert ((halos["positions"] * 0.73 >= 0) & (halos["positions"] * 0.73 <= 62.5)).all()
+
+
+@pytest.mark.filterwarnings("ignore::clustermass.errors.DataWarning")  # of its snapshot, tested elsewhere
+def test_subhaloes_only(real_data):
+    """A cut-out of CAMELS has no groups: its subhaloes are what it holds."""
+    path = real_data("camels-tng-cutout/camels_subhalo.hdf5")
+    snapshot = cm.open_snapshot(real_data("camels-tng-cutout/camels_snap.hdf5"))
+    subhaloes = cm.open_catalogue(path, snapshot=snapshot)
+    assert (subhaloes.n, subhaloes.header.h) == (10, snapshot.header.h)
+    np.testing.assert_array_equal(subhaloes["positions"], cm.open_groups(path, snapshot=snapshot).subhaloes.positions)
+    with pytest.raises(errors.DomainError, match="`table` must be one of 'groups', 'subhaloes', got 'halos'"):
+        cm.open_catalogue(path, table="halos")

@@ -134,7 +134,7 @@ def open_catalogue(
         reads columns from there, unless the text has changed since (size, time, first and last 64 kB): then it is
         made again. Formats that are no text have no use for it.
     table : str, optional
-        Of a group catalogue in HDF5: "groups" (default) or "subhaloes".
+        Of a group catalogue in HDF5: "groups" or "subhaloes". Default: groups, where the file has any.
     snapshot : Snapshot, optional
         Of a group catalogue in HDF5: supplies cosmology and units that the catalogue does not state.
     hubble, box_size, redshift, omega_m, omega_lambda : optional
@@ -195,7 +195,7 @@ def _check_arguments(kind: str, over: Overrides, table: str | None, snapshot: Sn
 
 def _open(name: str, kind: str, over: Overrides, table: str | None, snapshot: Snapshot | None, parse: Parse) -> Source:
     if kind == "subfind":
-        return open_subfind(name, over, table or "groups", snapshot)
+        return open_subfind(name, over, table, snapshot)
     if kind in _OPENERS:
         return _OPENERS[kind](name)
     if kind in ("cosmosim_csv", "millennium_csv"):

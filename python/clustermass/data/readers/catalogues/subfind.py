@@ -57,11 +57,13 @@ _RULES: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
 _UNIT = {"length": "Mpc", "mass": "Msun", "velocity": "km/s", "group velocity": "km/s"}
 
 
-def open_subfind(path: str, over: Overrides, table: str, snapshot: Snapshot | None) -> Source:
+def open_subfind(path: str, over: Overrides, table: str | None, snapshot: Snapshot | None) -> Source:
     """One of the two tables of a group catalogue."""
-    if table not in TABLES:
+    if table not in (None, *TABLES):
         raise DomainError(f"`table` must be one of {', '.join(map(repr, TABLES))}, got {table!r}")
     raw = read_raw_groups(path, over, snapshot)
+    if table is None:
+        table = "groups" if raw.n_groups or not raw.n_subhaloes else "subhaloes"
     held = _table(raw, table)
     head = raw.header
     stated = Stated(
