@@ -184,11 +184,11 @@ def test_millennium_data_base(real_data):
     assert ((halos["positions"] * 0.73 >= 0) & (halos["positions"] * 0.73 <= 62.5)).all()
 
 
-@pytest.mark.filterwarnings("ignore::clustermass.errors.DataWarning")  # of its snapshot, tested elsewhere
 def test_subhaloes_only(real_data):
     """A cut-out of CAMELS has no groups: its subhaloes are what it holds."""
     path = real_data("camels-tng-cutout/camels_subhalo.hdf5")
-    snapshot = cm.open_snapshot(real_data("camels-tng-cutout/camels_snap.hdf5"))
+    with pytest.warns(errors.DataWarning, match="assumed flat"):
+        snapshot = cm.open_snapshot(real_data("camels-tng-cutout/camels_snap.hdf5"))
     subhaloes = cm.open_catalogue(path, snapshot=snapshot)
     assert (subhaloes.n, subhaloes.header.h) == (10, snapshot.header.h)
     np.testing.assert_array_equal(subhaloes["positions"], cm.open_groups(path, snapshot=snapshot).subhaloes.positions)
