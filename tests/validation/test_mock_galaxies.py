@@ -124,6 +124,20 @@ def test_a_box_of_small_haloes_only():
         draw_galaxy_checks(mock)
 
 
+def test_a_box_may_be_empty():
+    mock = make_universe(UniverseSettings(box_size=30.0, min_mass=9e13))
+    assert mock.haloes.n == mock.galaxies.n == 0
+    assert mock.galaxies.positions.shape == (0, 3)
+
+
+@pytest.mark.parametrize("redshift", [0.0, 1.0])
+def test_other_redshifts(redshift):
+    mock = make_universe(UniverseSettings(box_size=70.0, min_mass=2e12, redshift=redshift, occupation="observed"))
+    assert mock.galaxies.n > mock.haloes.n
+    assert np.isfinite(mock.galaxies.velocities).all()
+    assert mock.redshift == redshift
+
+
 def test_the_picture_has_six_panels(mocks):
     figure = draw_galaxy_checks(mocks["universemachine"])
     assert len(figure.axes) == 6

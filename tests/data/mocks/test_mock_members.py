@@ -253,3 +253,19 @@ def test_a_seed_gives_the_same_galaxies():
     first, second, other = (fill("observed", 1e14, 20, seed)[2] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.velocities, second.velocities)
     assert first.n != other.n or (first.velocities != other.velocities).any()
+
+
+def test_galaxies_lie_and_move_along_the_axes_of_their_halo():
+    """In the frame of the box: spread of places and velocities along the directions in `frames`."""
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((3, 3)))[0]
+    hosts = replace(
+        hosts_of(200, mass=1e15),
+        axes=np.tile(np.array([1.0, 0.6, 0.4]) / np.cbrt(0.24), (200, 1)),
+        frames=np.tile(turn, (200, 1, 1)),
+    )
+    model = make_galaxy_model(EPOCH, "universemachine", NONLINEAR)
+    galaxies = fill_haloes(model, hosts, np.zeros((200, 3)), np.zeros((200, 3)), 0, np.random.default_rng(6))
+    for vectors, low in ((galaxies.positions, 1.5), (galaxies.velocities, 1.2)):
+        spread = np.sqrt(((vectors @ turn.T) ** 2).mean(axis=0))
+        assert spread[0] > low * spread[2]
+        assert spread[0] > spread[1] > spread[2]

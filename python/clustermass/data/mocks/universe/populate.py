@@ -44,7 +44,7 @@ def populate(field: HaloField, settings: UniverseSettings) -> Galaxies:
     parts: list[Galaxies] = []
     shapes: list[Hosts] = []
     weights, brought = np.zeros(haloes.n), np.zeros(haloes.n)
-    for block, first in enumerate(range(0, haloes.n, BLOCK)):
+    for block, first in enumerate(range(0, max(haloes.n, 1), BLOCK)):
         rows = np.arange(first, min(first + BLOCK, haloes.n))
         rng = stream(settings.seed, "galaxies", block)
         hosts = _hosts(field, model, rows, tidal_axes(field, rows, model.epoch.h), rng)
@@ -53,7 +53,7 @@ def populate(field: HaloField, settings: UniverseSettings) -> Galaxies:
         centrals = central_fraction(hosts.m200m, model.epoch.h)
         brought[rows] = mean_members(model, hosts) + centrals
         weights[rows] = brought[rows] - (0.0 if model.occupation.field_centrals else centrals)
-    if haloes.n and sum(part.n for part in shapes):
+    if sum(part.n for part in shapes):
         parts.append(around_clusters(field, model, settings, join_hosts(shapes), weights, brought))
     joined = join_galaxies(parts)
     return replace(joined, positions=wrap(joined.positions, settings.box_size))
