@@ -58,3 +58,7 @@ MESH_FLOW = 1e-4
 # Velocities of select_lightcone against z(d) solved exactly [km/s]. Measured: 2e-9 with distances to 1e-10, the table
 # itself 5e-9 for z <= 3 (Omega_m up to 1).
 RECESSION = 1e-6
+
+# Velocities [km/s] of a selection that is divided into calls otherwise: the table of z(d) begins elsewhere. Measured
+# 6.6e-10 in float64; and a rounding of the file's float32, 1.2e-4 at 2000 km/s, where that tips it (not met so far).
+SPLIT_VELOCITY = 2e-4

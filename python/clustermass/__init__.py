@@ -18,17 +18,22 @@ _PUBLIC: dict[str, str] = {
     "CatalogueColumn": "data.readers.catalogues",
     "Channel": "features.channels",
     "ClusterSet": "data.clusters_file",
+    "ClusterSettings": "features.cluster_settings",
     "GRID_PRESETS": "features.phase_space",
+    "Galaxies": "data.universe",
     "GalaxyIndex": "ops.lightcone",
     "GridPreset": "features.phase_space",
     "GridSet": "data.grids_file",
+    "Haloes": "data.universe",
     "LightconeSelection": "ops.lightcone",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "Subsamples": "ops.subsample",
+    "Survey": "features.cluster_settings",
     "Targets": "features.targets",
+    "Universe": "data.universe",
     "UniverseSettings": "data.mocks.universe.settings",
     "add_noise": "ops.noise",
     "assign_folds": "data.splits",
@@ -44,6 +49,7 @@ _PUBLIC: dict[str, str] = {
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
     "differentiate_projection": "ops.project_gradient",
+    "draw_clusters": "features.preview_clusters",
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
     "estimate_density": "ops.kde",
@@ -51,11 +57,13 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
+    "make_cluster_catalogue": "features.clusters",
     "make_maps": "features.make",
     "make_universe": "data.mocks.universe.make",
     "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
+    "open_universe": "features.universe",
     "phase_space_grids": "features.phase_space",
     "project_particles": "ops.project",
     "project_views": "ops.views",
@@ -97,12 +105,18 @@ if TYPE_CHECKING:
     from .data.splits import assign_folds as assign_folds
     from .data.splits import assign_octants as assign_octants
     from .data.splits import assign_splits as assign_splits
+    from .data.universe import Galaxies as Galaxies
+    from .data.universe import Haloes as Haloes
+    from .data.universe import Universe as Universe
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
     from .features.channels import CHANNELS as CHANNELS
     from .features.channels import Channel as Channel
     from .features.channels import channel_fields as channel_fields
     from .features.channels import channel_weights as channel_weights
+    from .features.cluster_settings import ClusterSettings as ClusterSettings
+    from .features.cluster_settings import Survey as Survey
+    from .features.clusters import make_cluster_catalogue as make_cluster_catalogue
     from .features.make import make_maps as make_maps
     from .features.maps import MapSettings as MapSettings
     from .features.phase_space import GRID_PRESETS as GRID_PRESETS
@@ -110,11 +124,13 @@ if TYPE_CHECKING:
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
     from .features.phase_space import phase_space_grids as phase_space_grids
     from .features.preview import draw_maps as draw_maps
+    from .features.preview_clusters import draw_clusters as draw_clusters
     from .features.targets import Targets as Targets
     from .features.targets import targets_from_groups as targets_from_groups
     from .features.tracers import bremsstrahlung_luminosity as bremsstrahlung_luminosity
     from .features.tracers import compton_upsilon as compton_upsilon
     from .features.tracers import gas_temperature as gas_temperature
+    from .features.universe import open_universe as open_universe
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
     from .ops.kde import estimate_density as estimate_density

@@ -31,6 +31,11 @@ class ProgressLine:
         self._next = 0.0
         self._shows = self._stream.isatty()
 
+    @property
+    def done(self) -> float:
+        """How much is done."""
+        return self._done
+
     def advance(self, amount: float) -> None:
         """Count `amount` more as done."""
         self._done += amount

@@ -32,8 +32,9 @@ EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
 COMMANDS: dict[str, str] = {
     "info": "say what a snapshot or group catalogue is, holds and lacks",
     "maps": "make observed maps of the clusters in a simulation snapshot",
+    "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
     "grids": "make phase-space grids of a file of cluster observations",
-    "preview": "draw some clusters of a file of maps",
+    "preview": "draw some clusters of a file of maps or of cluster observations",
     "demo": "make and draw maps of the data that come with the package",
 }
 

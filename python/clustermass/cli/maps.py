@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ..errors import DataWarning, DomainError
 from . import _options as options
 from ._progress import ProgressLine, duration
+from ._signals import TerminatedError, terminable
 
 EXIT_OK, EXIT_PARTIAL = 0, 4
 
@@ -78,7 +74,7 @@ def execute(args: argparse.Namespace) -> int:
     start = time.monotonic()
     line = ProgressLine("maps", len(job.batches) * job.source.n_particles)
     try:
-        with _terminable():
+        with terminable():
             write_maps(
                 job, out, inputs=inputs, n_threads=threads, overwrite=args.overwrite, command=_command(args),
                 tell=lambda text: print(f"clustermass: {text}", file=sys.stderr), progress=line.advance,
@@ -87,33 +83,12 @@ def execute(args: argparse.Namespace) -> int:
         line.close()
         if out.with_name(out.name + ".partial").exists():
             print("clustermass: what is done is kept; the same command goes on from there", file=sys.stderr)
-        if isinstance(exc, _TerminatedError):
+        if isinstance(exc, TerminatedError):
             return EXIT_PARTIAL
         raise
     line.close()
     print(f"{out}: {len(job.views)} views of {len(targets)} clusters in {duration(time.monotonic() - start)}")
     return EXIT_OK
-
-
-class _TerminatedError(BaseException):
-    """The batch system, or someone, asked the process to end."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception inside the block, so that files are closed and the user is told."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TerminatedError
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _settings(args: argparse.Namespace) -> Any:

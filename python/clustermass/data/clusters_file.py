@@ -86,7 +86,7 @@ class ClusterSet:
     n_members : (n,) int64
         Galaxies of the row that are members.
     observer_distance : (n,) float64, comoving Mpc
-        How far away the cluster is put.
+        How far away the cluster is put: the same for all, but in a survey.
     fold : (n,) int64
         0 to 9: rank of the host by mass, modulo 10 [1]_. All views of a host, pure and contaminated, share it.
     split : (n,) int64
@@ -100,7 +100,7 @@ class ClusterSet:
     max_radius, max_velocity : float, comoving Mpc and km/s
         The cylinder of the contaminated observations.
     redshift : float
-        Where the clusters are put.
+        Where the clusters are put; of the box in a survey, where each has its `observer_distance`.
     cosmology : Cosmology
     box_size : float, comoving Mpc
     record : dict

@@ -48,6 +48,11 @@ class ClusterWriter:
         """A column of all rows so far."""
         return np.concatenate(self._rows[name]) if self._rows.get(name) else np.empty(0)
 
+    @property
+    def n_galaxies(self) -> int:
+        """Galaxies of all rows so far."""
+        return sum(int(part.sum()) for part in self._sizes)
+
     def __len__(self) -> int:
         return sum(part.size for part in self._sizes)
 

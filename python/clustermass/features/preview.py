@@ -32,14 +32,19 @@ def choose_views(maps: MapSet, n: int) -> NDArray[np.int64]:
     n = check.integer(n, "n", low=1)
     if len(maps) == 0:
         raise DomainError(f"{maps.path} holds no views")
-    ids, first = np.unique(maps.labels["cluster_id"], return_index=True)
-    mass = np.nan_to_num(maps.labels["m200c"][first], nan=0.0)
+    return rows_over_mass(maps.labels["cluster_id"], maps.labels["m200c"], n)
+
+
+def rows_over_mass(ids: NDArray[np.int64], masses: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """At most `n` of the rows: one of each cluster, spread evenly over log mass, heaviest first; then further ones."""
+    unique, first = np.unique(ids, return_index=True)
+    mass = np.nan_to_num(masses[first], nan=0.0)
     by_mass = first[np.lexsort((first, -mass))]
-    if len(ids) >= n:
-        log_mass = np.log10(np.maximum(maps.labels["m200c"][by_mass], 1.0))
+    if len(unique) >= n:
+        log_mass = np.log10(np.maximum(masses[by_mass], 1.0))
         wanted = np.linspace(log_mass[0], log_mass[-1], n)
         return np.asarray(by_mass[_nearest_unused(log_mass, wanted)])
-    rest = np.setdiff1d(np.arange(len(maps)), by_mass)
+    rest = np.setdiff1d(np.arange(len(ids)), by_mass)
     return np.asarray(np.concatenate([by_mass, rest[: n - len(by_mass)]]))
 
 
