@@ -10,6 +10,7 @@ namespace clustermass::bindings {
 void bind_beam(py::module_& m);
 void bind_kde(py::module_& m);
 void bind_lightcone(py::module_& m);
+void bind_kde_gradient(py::module_& m);
 void bind_noise(py::module_& m);
 void bind_project(py::module_& m);
 void bind_project_gradient(py::module_& m);
@@ -24,6 +25,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     clustermass::bindings::bind_beam(m);
     clustermass::bindings::bind_kde(m);
     clustermass::bindings::bind_lightcone(m);
+    clustermass::bindings::bind_kde_gradient(m);
     clustermass::bindings::bind_noise(m);
     clustermass::bindings::bind_project(m);
     clustermass::bindings::bind_project_gradient(m);

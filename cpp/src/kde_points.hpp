@@ -4,7 +4,7 @@
 #include "clustermass/core/vector.hpp"
 #include "clustermass/ops/kde.hpp"
 
-/// Points of a cluster in cells, some at a time, and their covariance. For kde_loops.cpp alone.
+/// Points of a cluster in cells, some at a time, and their covariance. For the loops of kde and kde_gradient.
 namespace clustermass::ops {
 namespace CM_ISA {
 namespace {

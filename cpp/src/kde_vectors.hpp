@@ -95,10 +95,12 @@ struct Power<double> {
         for (int i = 0; i < kLanes<double>; ++i) k[i] = first_cell + i;
         square = k * k * (-0.5 * curvature);
     }
-    CM_HD Vector<double> operator()(double constant, double slope) const {
+    CM_HD Vector<double> operator()(double constant, double slope) const { return of(k * slope + square + constant); }
+
+    /// 2^x, 0 below the smallest normal number.
+    static CM_HD Vector<double> of(Vector<double> x) {
         constexpr double kToInteger = 0x1.8p+52;
         const Vector<double> lowest = Vector<double>{} + kLowest;
-        Vector<double> x = k * slope + square + constant;
         x = at_least(lowest, x);
         const Vector<double> shifted = x + kToInteger;
         const Vector<double> power = math::exp2_near_zero(x - (shifted - kToInteger));

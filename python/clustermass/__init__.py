@@ -19,6 +19,7 @@ _PUBLIC: dict[str, str] = {
     "Channel": "features.channels",
     "ClusterSet": "data.clusters_file",
     "ClusterSettings": "features.cluster_settings",
+    "DensityGradients": "ops.kde_gradient",
     "GRID_PRESETS": "features.phase_space",
     "Galaxies": "data.universe",
     "GalaxyIndex": "ops.lightcone",
@@ -48,6 +49,7 @@ _PUBLIC: dict[str, str] = {
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
+    "differentiate_density": "ops.kde_gradient",
     "differentiate_projection": "ops.project_gradient",
     "draw_clusters": "features.preview_clusters",
     "draw_maps": "features.preview",
@@ -140,6 +142,8 @@ if TYPE_CHECKING:
     from .ops.lightcone import build_galaxy_index as build_galaxy_index
     from .ops.lightcone import fibonacci_directions as fibonacci_directions
     from .ops.lightcone import select_lightcone as select_lightcone
+    from .ops.kde_gradient import DensityGradients as DensityGradients
+    from .ops.kde_gradient import differentiate_density as differentiate_density
     from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
     from .ops.project_gradient import ParticleGradients as ParticleGradients

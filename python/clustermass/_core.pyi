@@ -251,3 +251,33 @@ def lightcone_f64(
     is_relativistic: bool,
     n_threads: int,
 ) -> int: ...
+def kde_gradient_f32(
+    points: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    axes: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    gradient: NDArray[np.float32],
+    by_points: NDArray[np.float32],
+    by_weights: NDArray[np.float32],
+    *,
+    bandwidth: int,
+    factor: float,
+    normalise: int,
+    n_threads: int,
+) -> bool: ...
+def kde_gradient_f64(
+    points: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    by_points: NDArray[np.float64],
+    by_weights: NDArray[np.float64],
+    *,
+    bandwidth: int,
+    factor: float,
+    normalise: int,
+    n_threads: int,
+) -> bool: ...

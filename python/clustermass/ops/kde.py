@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _backend
 from .. import _validate as check
 from ..errors import ArrayError, BadInputError, DomainError
+from ._tensors import accepts_tensors
 
 RULES = ("scott", "silverman")
 POSITIONS = ("centres", "nodes")
@@ -83,6 +84,33 @@ def _weights(weights: Any, n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return result
 
 
+def arguments(
+    points: Any, offsets: Any, axes: Any, bandwidth: Any, at: Any, normalise: Any, weights: Any, covariance: Any,
+    n_threads: Any,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:  # fmt: skip
+    """What the kernels take: points, offsets, weights, axes as (first, step, n), covariances, and the rest by name."""
+    at, normalise = check.choice(at, "at", POSITIONS), check.choice(normalise, "normalise", NORMALISATIONS)
+    if np.ndim(points) != 2 or np.shape(points)[1] not in (1, 2, 3):
+        raise ArrayError(f"`points` must have shape (n, 1), (n, 2) or (n, 3), got {np.shape(points)}")
+    values = check.float_array(points, "points", (None, np.shape(points)[1]))
+    n_points, dims = values.shape
+    starts = check.offsets(offsets, total=n_points)
+    grid = _axes(axes, dims, at)
+    rule, factor = _bandwidth(bandwidth)
+    kernel = _kernel(covariance, starts.size - 1, dims)
+    mass = _weights(weights, n_points, values.dtype)
+    how = NORMALISATIONS.index(normalise)
+    options = dict(bandwidth=rule, factor=factor, normalise=how, n_threads=check.threads(n_threads))
+    return values, starts, mass, grid, kernel, options
+
+
+def raise_invalid(points: NDArray[Any]) -> None:
+    """Name the value that made a kernel refuse its input."""
+    check.check_finite(points, "points")
+    raise BadInputError("`points` must lie within 1e150 cells of the grid, got some further out")
+
+
+@accepts_tensors
 def estimate_density(
     points: ArrayLike,
     offsets: ArrayLike,
@@ -176,25 +204,12 @@ def estimate_density(
     >>> grids.shape, grids.sum(axis=(1, 2)).round(6)
     ((2, 48, 48), array([1., 1.]))
     """
-    at, normalise = check.choice(at, "at", POSITIONS), check.choice(normalise, "normalise", NORMALISATIONS)
-    if np.ndim(points) != 2 or np.shape(points)[1] not in (1, 2, 3):
-        raise ArrayError(f"`points` must have shape (n, 1), (n, 2) or (n, 3), got {np.shape(points)}")
-    values = check.float_array(points, "points", (None, np.shape(points)[1]))
-    n_points, dims = values.shape
-    starts = check.offsets(offsets, total=n_points)
-    grid = _axes(axes, dims, at)
-    rule, factor = _bandwidth(bandwidth)
-    kernel = _kernel(covariance, starts.size - 1, dims)
-    mass = _weights(weights, n_points, values.dtype)
-    n_threads = check.threads(n_threads)
-
+    values, starts, mass, grid, kernel, how = arguments(
+        points, offsets, axes, bandwidth, at, normalise, weights, covariance, n_threads
+    )
     impl = getattr(_backend.resolve(backend, "kde"), f"kde_f{8 * values.itemsize}")
     cells = tuple(int(n) for n in grid[:, 2])
     result = np.empty((starts.size - 1, *cells), values.dtype)
-    flat = result.reshape(result.shape[0], int(np.prod(cells)))
-    how = NORMALISATIONS.index(normalise)
-    if not impl(values, starts, mass, grid, kernel, flat, bandwidth=rule, factor=factor, normalise=how,
-                n_threads=n_threads):  # fmt: skip
-        check.check_finite(values, "points")
-        raise BadInputError("`points` must lie within 1e150 cells of the grid, got some further out")
+    if not impl(values, starts, mass, grid, kernel, result.reshape(starts.size - 1, int(np.prod(cells))), **how):
+        raise_invalid(values)
     return result

@@ -6,6 +6,7 @@ Imported only when a public op meets a tensor. Each function here has the name a
 from __future__ import annotations
 
 from .beam import beam_adjoint, convolve_beam
+from .kde import differentiate_density, estimate_density
 from .noise import add_noise
 from .project import differentiate_projection, project_particles
 from .subsample import draw_subsamples
@@ -16,8 +17,10 @@ __all__ = [
     "beam_adjoint",
     "build_particle_index",
     "convolve_beam",
+    "differentiate_density",
     "differentiate_projection",
     "draw_subsamples",
+    "estimate_density",
     "project_particles",
     "project_views",
 ]
