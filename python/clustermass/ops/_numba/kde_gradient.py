@@ -77,13 +77,62 @@ def _by_data(precision, second, by_volume, h, out):
 
 
 @njit(nogil=True)
+def _by_raw(g, grid, axes, least, total, width, largest, normalise):
+    """Put the derivative by the raw grid in place of G; what the log of the volume takes from the number."""
+    along, found = 0.0, 0.0
+    for cell in range(g.size):
+        along += g[cell] * grid[cell]
+        found += grid[cell]
+    if normalise == _SUM:
+        for cell in range(g.size):
+            g[cell] = (g[cell] - along / found) / found
+        return 0.0
+    factor, scale = largest, exp(-least)  # here the size of the raw grid matters
+    if normalise == _DENSITY:
+        factor = 1.0 / (total * width)
+        for a in range(axes.shape[0]):
+            factor /= axes[a, 1] * sqrt(2.0 * pi)
+    for cell in range(g.size):
+        g[cell] *= factor * scale
+    return along * scale * factor if normalise == _DENSITY else 0.0
+
+
+@njit(nogil=True)
+def _write(x, w, value, first, precision, by_data, covariance, sums, rule, by_points, by_weights):
+    """Results per point; `sums` are total weight, total of squares, derivative by the log of the total weight."""
+    d = x.shape[1]
+    total, squares, by_total = sums
+    freedom = total - squares / total
+    mean, away, with_data = np.zeros(d), np.empty(d), 0.0
+    for a in range(d):
+        for b in range(d):
+            with_data += by_data[a, b] * covariance[a, b]
+        for i in range(w.size):
+            mean[a] += w[i] * x[i, a] / total
+    by_factor = -2.0 * with_data / (d + 4) if rule in (_SCOTT, _SILVERMAN) else 0.0
+    for i in range(w.size):
+        for a in range(d):
+            away[a] = x[i, a] - mean[a]
+        slope, pull, spread = _times(precision, first[i]), _times(by_data, away), 0.0
+        by_weights[i] = value[i] + by_total / total + 2 * by_factor * (1 / total - w[i] / squares)
+        for a in range(d):
+            spread += away[a] * pull[a]
+            by_points[i, a] = w[i] * slope[a]
+        if freedom > 1e-14 * total:
+            by_weights[i] += (spread - with_data * (1 - 2 * w[i] / total + squares / total**2)) / freedom
+            for a in range(d):
+                by_points[i, a] += w[i] * 2 / freedom * pull[a]
+
+
+@njit(nogil=True)
 def _differentiate(x, w, axes, kernel, g, by_points, by_weights, rule, fixed, normalise):
     """Results of one cluster, in place; `g` is used up. False when the points are not finite."""
     n, d = x.shape
     by_points[:] = 0.0
     by_weights[:] = 0.0
     for a in range(d):
-        x[:, a] = (x[:, a] - axes[a, 0]) / axes[a, 1]
+        for i in range(n):
+            x[i, a] = (x[i, a] - axes[a, 0]) / axes[a, 1]
     if not np.isfinite(x).all():
         return False
     largest = w.max() if w.size > 0 else 0.0
@@ -105,48 +154,19 @@ def _differentiate(x, w, axes, kernel, g, by_points, by_weights, rule, fixed, no
         precision, width = _kernel(covariance, h)
     cells, grid = axes[:, 2].astype(np.int64), np.empty(g.size)
     least = _raw(x, w, precision, cells, grid)
-    along, by_volume = (g * grid).sum(), 0.0
-    if normalise == _SUM:
-        g -= along / grid.sum()
-        g /= grid.sum()
-    else:  # here the size of the raw grid matters
-        scale = exp(-least)
-        if scale == 0.0:
-            return True
-        factor = largest
-        if normalise == _DENSITY:
-            factor = 1.0 / (total * width)
-            for a in range(d):
-                factor /= axes[a, 1] * sqrt(2.0 * pi)
-            by_volume = along * scale * factor
-        g *= factor * scale
-    value, first = np.zeros(n), np.zeros((n, d))
+    if normalise != _SUM and exp(-least) == 0.0:
+        return True
+    by_volume = _by_raw(g, grid, axes, least, total, width, largest, normalise)
+    value, first, by_data = np.zeros(n), np.zeros((n, d)), np.zeros((d, d))
     second = _gather(x, w, precision, cells, g, least, value, first)
-    freedom = total - squares / total
-    by_data = np.zeros((d, d))
-    if kernel.size == 0 and freedom > 1e-14 * total:
+    if kernel.size == 0 and total - squares / total > 1e-14 * total:
         _by_data(precision, second, by_volume, h, by_data)
-    with_data = (by_data * covariance).sum()
-    by_factor = 0.0
-    if kernel.size == 0 and rule in (_SCOTT, _SILVERMAN):
-        by_factor = -2.0 * with_data / (d + 4)
-    mean = np.zeros(d)
-    for a in range(d):
-        mean[a] = (w * x[:, a]).sum() / total
+    sums = (total, squares, -by_volume)
+    _write(x, w, value, first, precision, by_data, covariance, sums, rule, by_points, by_weights)
     for i in range(n):
-        away = x[i] - mean
-        slope = _times(precision, first[i])
-        weight = value[i] + 2 * by_factor * (1 / total - w[i] / squares)
-        if normalise == _DENSITY:
-            weight -= by_volume / total
-        if freedom > 1e-14 * total:
-            pull = _times(by_data, away)
-            slope += 2 / freedom * pull
-            spread = (away * pull).sum()
-            weight += (spread - with_data * (1 - 2 * w[i] / total + squares / total**2)) / freedom
-        by_weights[i] = weight / largest
+        by_weights[i] /= largest
         for a in range(d):
-            by_points[i, a] = w[i] * slope[a] / axes[a, 1]
+            by_points[i, a] /= axes[a, 1]
     return True
 
 
