@@ -136,14 +136,14 @@ if TYPE_CHECKING:
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
     from .ops.kde import estimate_density as estimate_density
+    from .ops.kde_gradient import DensityGradients as DensityGradients
+    from .ops.kde_gradient import differentiate_density as differentiate_density
     from .ops.lightcone import GalaxyIndex as GalaxyIndex
     from .ops.lightcone import LightconeSelection as LightconeSelection
     from .ops.lightcone import axis_directions as axis_directions
     from .ops.lightcone import build_galaxy_index as build_galaxy_index
     from .ops.lightcone import fibonacci_directions as fibonacci_directions
     from .ops.lightcone import select_lightcone as select_lightcone
-    from .ops.kde_gradient import DensityGradients as DensityGradients
-    from .ops.kde_gradient import differentiate_density as differentiate_density
     from .ops.noise import add_noise as add_noise
     from .ops.project import project_particles as project_particles
     from .ops.project_gradient import ParticleGradients as ParticleGradients
