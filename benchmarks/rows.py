@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, floor, peers
+from . import cases, floor, kde, peers
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -170,4 +170,17 @@ def s1():
                {"Generator.choice": 30.0, "numba Fisher-Yates": 2.5})  # fmt: skip
 
 
-ROWS = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P6": p6, "P6-noise": p6_noise, "S1": s1}
+ROWS = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P4": p4,
+    "P5": p5,
+    "P6": p6,
+    "P6-noise": p6_noise,
+    "S1": s1,
+    "K1": kde.k1,
+    "K2": kde.k2,
+    "K3": kde.k3,
+    "K4": kde.k4,
+}

@@ -48,6 +48,10 @@ void fill_cross(double cross, const Tile& tile, int row_slot, int column_slot, R
     }
 }
 
+/// Sums of a block of points are themselves added in the type of the grid, up to this many of them.
+template <class Real>
+constexpr std::int64_t kBlocksInOne = sizeof(Real) == 4 ? 16 : std::int64_t(1) << 62;
+
 /// Exponents of this size are known to 2e-13 and 1e-10.
 template <class Real>
 constexpr double kLargestExponent = sizeof(Real) == 8 ? 1e3 : 5e5;
@@ -158,10 +162,15 @@ private:
             fill_cross(p_[2], tile, 0, 2, cross02_, plan_.stride2);
             fill_cross(p_[4], tile, 1, 2, cross12_, plan_.stride2);
         }
-        const bool in_one = cluster_.n <= plan_.points;
-        for (std::int64_t first = 0; first < cluster_.n; first += plan_.points) {
-            add_points(tile, first);
-            if (!in_one) add_to_totals(tile, first == 0);
+        const std::int64_t n_blocks = pieces(cluster_.n, plan_.points), in_one = n_blocks <= kBlocksInOne<Real>;
+        for (std::int64_t block = 0, since = 0; block < n_blocks; ++block) {
+            add_points(tile, block * plan_.points, since > 0);
+            if (in_one || (++since < kBlocksInOne<Real> && block + 1 < n_blocks)) {
+                since = most(since, 1);
+                continue;
+            }
+            add_to_totals(tile, block < kBlocksInOne<Real>);
+            since = 0;
         }
         if (in_one)
             finish(tile, sums_);
@@ -169,7 +178,7 @@ private:
             finish(tile, totals_);
     }
 
-    void add_points(const Tile& tile, std::int64_t first) {
+    void add_points(const Tile& tile, std::int64_t first, bool adds) {
         load_block(cluster_, first, least(plan_.points, cluster_.n - first), grid_, block_);
         const std::int64_t n = block_.n;
         make_terms(block_, tile, p_, Power<Real>::kLowest - limit_ - 1, Power<Real>::kShift, terms_);
@@ -188,7 +197,7 @@ private:
         const std::int64_t n_columns = padded<Real>(tile.n[1] * tile.n[2]);
         const auto multiply = [&](auto width, std::int64_t at) {
             multiply_columns<Real, decltype(width)::value>(table_[0], plan_.stride0, columns + at, column_stride, n,
-                                                           sums_ + at, plan_.columns, tile.n[0]);
+                                                           sums_ + at, plan_.columns, tile.n[0], adds);
         };
         std::int64_t at = 0;
         for (; at + 3 * L <= n_columns; at += 3 * L) multiply(Width<3>{}, at);

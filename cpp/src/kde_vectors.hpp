@@ -109,10 +109,11 @@ struct Power<double> {
     }
 };
 
-/// sums(rows x 3 vectors or fewer) = transpose(a) b over n points: a block of rows of the grid held in registers.
+/// sums(rows x 3 vectors or fewer) = transpose(a) b over n points, or that much more: a block of rows of the grid held
+/// in registers.
 template <class Real, int Rows, int Cols>
 CM_HD void multiply_block(const Real* a, std::int64_t a_stride, const Real* b, std::int64_t b_stride, std::int64_t n,
-                          Real* sums, std::int64_t stride) {
+                          Real* sums, std::int64_t stride, bool adds) {
     constexpr int L = kLanes<Real>;
     Vector<Real> sum[Rows][Cols] = {};
     for (std::int64_t i = 0; i < n; ++i, a += a_stride, b += b_stride) {
@@ -124,7 +125,10 @@ CM_HD void multiply_block(const Real* a, std::int64_t a_stride, const Real* b, s
             for (int c = 0; c < Cols; ++c) sum[r][c] += a[r] * right[c];
     }
     for (int r = 0; r < Rows; ++r)
-        for (int c = 0; c < Cols; ++c) store(sums + r * stride + c * L, sum[r][c]);
+        for (int c = 0; c < Cols; ++c) {
+            Real* const to = sums + r * stride + c * L;
+            store(to, adds ? load(to) + sum[r][c] : sum[r][c]);
+        }
 }
 
 inline constexpr int kBlockRows = kVectorRegisters >= 32 ? 8 : 4;
@@ -132,27 +136,27 @@ inline constexpr int kBlockRows = kVectorRegisters >= 32 ? 8 : 4;
 /// The product for all rows of the tile and `Cols` vectors of columns, in blocks of about the same height.
 template <class Real, int Cols>
 CM_HD void multiply_columns(const Real* a, std::int64_t a_stride, const Real* b, std::int64_t b_stride, std::int64_t n,
-                            Real* sums, std::int64_t stride, std::int64_t rows) {
+                            Real* sums, std::int64_t stride, std::int64_t rows, bool adds) {
     const std::int64_t n_blocks = (rows + kBlockRows - 1) / kBlockRows;
     for (std::int64_t block = 0, row = 0; block < n_blocks; ++block) {
         const std::int64_t height = (rows - row + n_blocks - block - 1) / (n_blocks - block);
         Real* const to = sums + row * stride;
         switch (height) {
-            case 1: multiply_block<Real, 1, Cols>(a + row, a_stride, b, b_stride, n, to, stride); break;
-            case 2: multiply_block<Real, 2, Cols>(a + row, a_stride, b, b_stride, n, to, stride); break;
-            case 3: multiply_block<Real, 3, Cols>(a + row, a_stride, b, b_stride, n, to, stride); break;
-            case 4: multiply_block<Real, 4, Cols>(a + row, a_stride, b, b_stride, n, to, stride); break;
+            case 1: multiply_block<Real, 1, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds); break;
+            case 2: multiply_block<Real, 2, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds); break;
+            case 3: multiply_block<Real, 3, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds); break;
+            case 4: multiply_block<Real, 4, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds); break;
             case 5:
-                multiply_block < Real, kBlockRows<5 ? 1 : 5, Cols>(a + row, a_stride, b, b_stride, n, to, stride);
+                multiply_block < Real, kBlockRows<5 ? 1 : 5, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds);
                 break;
             case 6:
-                multiply_block < Real, kBlockRows<6 ? 1 : 6, Cols>(a + row, a_stride, b, b_stride, n, to, stride);
+                multiply_block < Real, kBlockRows<6 ? 1 : 6, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds);
                 break;
             case 7:
-                multiply_block < Real, kBlockRows<7 ? 1 : 7, Cols>(a + row, a_stride, b, b_stride, n, to, stride);
+                multiply_block < Real, kBlockRows<7 ? 1 : 7, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds);
                 break;
             case 8:
-                multiply_block < Real, kBlockRows<8 ? 1 : 8, Cols>(a + row, a_stride, b, b_stride, n, to, stride);
+                multiply_block < Real, kBlockRows<8 ? 1 : 8, Cols>(a + row, a_stride, b, b_stride, n, to, stride, adds);
                 break;
             default: break;
         }
