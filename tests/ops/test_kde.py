@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 
@@ -173,6 +173,7 @@ def test_weights_of_any_size(backend, dtype, rng):
 
 
 @given(n=st.integers(3, 200), correlation=st.floats(-0.999, 0.999), width=st.floats(0.02, 3), seed=st.integers(0, 99))
+@example(n=174, correlation=0.75, width=0.02, seed=1)  # exponents of thousands
 @settings(deadline=None, max_examples=60)
 def test_any_cluster_matches_reference(n, correlation, width, seed):
     points = cloud(np.random.default_rng(seed), n, 2, correlation)
@@ -271,12 +272,12 @@ def test_any_layout_and_read_only_input(backend, rng):
     assert cm.estimate_density(counts, [0, 12], axes=AXES[2], backend=backend).dtype == np.float64
 
 
-def test_long_axis_and_many_points(rng):
-    """More cells than a tile, more points than a block."""
-    points = cloud(rng, 3000, 1)
+def test_long_axis_and_many_points(rng, dtype):
+    """More cells than a tile, more points than 16 blocks."""
+    points = cloud(rng, 3000, 1).astype(dtype)
     axes = [(-2200.0, 2200.0, 5001)]
     got = cm.estimate_density(points, [0, 3000], axes=axes, normalise="density")
-    assert peak_error(got[0], from_scipy(points, axes, 0.25)) <= KDE[F64]
+    assert peak_error(got[0], from_scipy(points, axes, 0.25)) <= KDE[dtype]
 
 
 # --- errors
