@@ -1,6 +1,7 @@
 """The `clustermass` command: finds the sub-command, runs it, turns errors into one line and an exit code.
 
-Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad, 130 stopped with Ctrl-C.
+Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad, 130 stopped with Ctrl-C. A command may
+have more: 1 of `mock check`, where a check is not met; 4 of `maps`, stopped by SIGTERM.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
     "grids": "make phase-space grids of a file of cluster observations",
     "preview": "draw some clusters of a file of maps or of cluster observations",
+    "mock": "make a universe of haloes and galaxies, or check one against published relations",
     "demo": "make and draw maps of the data that come with the package",
 }
 
@@ -76,8 +78,17 @@ def _parser(chosen: str | None) -> tuple[argparse.ArgumentParser, list[str]]:
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == chosen:
             _load(name).add_arguments(sub)
-            options = [word for action in sub._actions for word in action.option_strings]
+            options = _options(sub)
     return parser, options
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """Names of the options of a command and of its actions."""
+    words = [word for action in parser._actions for word in action.option_strings]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            words += [word for sub in action.choices.values() for word in _options(sub)]
+    return words
 
 
 def _show_warning(

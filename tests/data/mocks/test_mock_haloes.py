@@ -48,6 +48,36 @@ def test_no_halo_lies_within_a_larger_one(made):
         assert not (others < haloes.r200c[i]).any()
 
 
+def test_no_massive_halo_begins_within_the_patch_of_another_of_its_kind():
+    """Above peak height 1, up to 0.5 dex of mass apart: pairs of Lagrangian places, before anything moves."""
+    from clustermass.data.mocks.universe import linear
+
+    settings = UniverseSettings(box_size=200.0, min_mass=1e13, seed=2)
+    kept = {}
+    keep = makers.keep_outside
+
+    def watched(spaces, group, wanted, box_size):
+        rows = keep(spaces, group, wanted, box_size)
+        kept.update(patches=spaces[1], rows=rows, group=group)
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(makers, "keep_outside", watched)
+        haloes = makers.make_haloes(settings).haloes
+    assert haloes.n == kept["rows"].size > 300
+    rows, group, places = kept["rows"], kept["group"], kept["patches"].places
+    radius = linear.lagrangian_radius(settings, np.sort(haloes.m200c)[::-1])
+    assert kept["patches"].radius[rows].max() == pytest.approx(radius.max())
+    close = 0
+    for n, i in enumerate(rows):
+        later = rows[n + 1 :]
+        distance = apart(places[later], places[i], settings.box_size)
+        comparable = group[later] - group[i] <= 5
+        assert not (comparable & (distance < kept["patches"].radius[i])).any()
+        close += (~comparable & (distance < kept["patches"].radius[i])).sum()
+    assert close > 0  # of very different mass they may
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(made):
     again = makers.make_haloes(SETTINGS)
     for name in ("positions", "velocities", "m200c", "r200c"):
@@ -92,7 +122,7 @@ def test_a_bin_follows_the_field_as_its_bias_says():
     bins = makers.make_bins(settings)
     for one in (bins[-1], bins[-12], bins[-18]):
         smooth = mesh.to_space(mesh.filtered(field.density, fields.top_hat(mesh, max(one.radius, mesh.cell))))
-        _, places, _ = makers.draw_bin(settings, field, one)
+        _, places, _ = makers.draw_bin(settings, mesh, one, smooth)
         cells = np.floor(places / mesh.cell + 0.5).astype(int) % mesh.n
         seen = smooth[tuple(cells.T)].astype(float)
         weight = np.exp(one.bias * smooth.astype(float))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ def keep_outside(spaces: Sequence[Spheres], group: IntArray, wanted: IntArray, b
     """
     if not group.size:
         return np.zeros(0, np.int64)
-    pairs = [_close_pairs(space, group, wanted.size, box_size) for space in spaces]
+    pairs = [_close_pairs(space, group, box_size) for space in spaces]
     first, second = (np.concatenate([pair[k] for pair in pairs]) for k in range(2))
     order = np.lexsort((first, second))
     first, second = first[order], second[order]
@@ -73,21 +72,19 @@ def keep_outside(spaces: Sequence[Spheres], group: IntArray, wanted: IntArray, b
     return np.flatnonzero(stays)
 
 
-def _close_pairs(space: Spheres, group: IntArray, n_groups: int, box_size: float) -> tuple[IntArray, IntArray]:
+def _close_pairs(space: Spheres, group: IntArray, box_size: float) -> tuple[IntArray, IntArray]:
     """All pairs (earlier, later) that are closer than the larger radius of both, each once or twice."""
     from scipy.spatial import cKDTree
 
     found = [np.zeros((2, 0), np.int64)]
-    n = len(space.places)
-    starts = np.minimum(np.searchsorted(group, np.arange(n_groups + 1)), n)
-    everything = cKDTree(space.places, boxsize=box_size) if n else None
-    for low, high in pairwise(starts):
-        if high == low:
-            continue
-        own = cKDTree(space.places[low:high], boxsize=box_size)
-        reach = float(space.radius[low:high].max())
-        near = own.sparse_distance_matrix(everything, reach, output_type="ndarray")
-        one, other = near["i"] + low, near["j"].astype(np.int64)
+    everything = cKDTree(space.places, boxsize=box_size) if len(space.places) else None
+    # spheres of similar size together: each search reaches as far as its largest
+    octave = np.floor(np.log2(space.radius / max(space.radius.max(initial=0.0), 1e-300)))
+    for level in np.unique(octave):
+        rows = np.flatnonzero(octave == level)
+        own = cKDTree(space.places[rows], boxsize=box_size)
+        near = own.sparse_distance_matrix(everything, float(space.radius[rows].max()), output_type="ndarray")
+        one, other = rows[near["i"]], near["j"].astype(np.int64)
         close = (one != other) & (near["v"] <= space.radius[one])
         close &= np.abs(group[one] - group[other]) <= space.reach
         found.append(np.sort(np.stack([one[close], other[close]]), axis=0))

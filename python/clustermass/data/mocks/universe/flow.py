@@ -12,7 +12,7 @@ from .mesh import Field, Mesh
 
 FloatArray = NDArray[np.float64]
 SMOOTHING = 4.0  #: comoving Mpc/h: Gaussian radius of the flow and of the tides, about that of a cluster's patch
-_COARSE = 2.0  # comoving Mpc/h: cells of the flow's own mesh are not smaller
+_COARSE = 4.0  # comoving Mpc/h: cells of the flow's own mesh are not smaller
 _BLOCK = 1 << 18  # nodes deposited at a time
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
@@ -67,11 +67,9 @@ def make_flow(field: LinearField, h: float) -> Flow:
     Cost: sixteen deposits of the whole mesh and fourteen transforms of a coarser one.
     """
     n = field.mesh.n
-    step = 1
-    while n // (step + 1) >= 8 and field.mesh.box_size / n * (step + 1) <= _COARSE / h and n % (2 * (step + 1)) == 0:
-        step += 1
-    mesh = Mesh(n // step, field.mesh.box_size)
-    mass, momentum = _deposit(field, mesh)
+    largest = max(field.mesh.cell, 1.05 * _COARSE / h)  # 250 Mpc/h: 64 cells
+    mesh = Mesh(min(n, max(8, 2 * round(0.5 * field.mesh.box_size / largest + 0.5))), field.mesh.box_size)
+    mass, momentum = deposit_matter(field, mesh)
     table = gaussian(mesh, SMOOTHING / h)
     mass /= mass.mean(dtype=float)
     modes = mesh.filtered(mesh.to_modes(mass), table)
@@ -90,7 +88,7 @@ def make_flow(field: LinearField, h: float) -> Flow:
     return Flow(mesh, overdensity, tuple(velocity), tide)
 
 
-def _deposit(field: LinearField, mesh: Mesh) -> tuple[Field, list[Field]]:
+def deposit_matter(field: LinearField, mesh: Mesh) -> tuple[Field, list[Field]]:
     """Mass and momentum of displaced matter on a mesh, per cell of the field's mesh: some planes at a time."""
     n = field.mesh.n
     shift = [part for _, part in field.displacements(0.0)]

@@ -14,7 +14,7 @@ from . import linear
 from .exclusion import Spheres, keep_outside
 from .field import LinearField, make_field, top_hat
 from .flow import Flow, make_flow
-from .mesh import Field
+from .mesh import Field, Mesh
 from .settings import UniverseSettings
 from .streams import stream
 
@@ -23,8 +23,9 @@ CONCENTRATION_SCATTER = 0.145  #: dex, log-normal (Bhattacharya et al. 2013, ApJ
 BIN_WIDTH = 0.1  #: dex of mass that share one bias and one smoothing
 _FINE = 64  # points a bin at which the mass function is tabulated
 _SPARE = 0.3  # of the haloes of a bin: candidates that replace those within larger haloes
-_COMPARABLE = 0.5  # dex: haloes of peak height above 1 and masses no further apart ...
-_PATCH = 0.8  # ... have Lagrangian centres further apart than this times the radius of the larger one's patch
+_COMPARABLE = (
+    0.5  # dex: of haloes above peak height 1 and no further apart in mass, none begins in a larger one's patch
+)
 _PATCH_TO_GAUSSIAN = 5.0**-0.5  # a Gaussian of this radius has the second moment of a sphere of radius 1
 
 
@@ -81,7 +82,9 @@ def make_haloes(settings: UniverseSettings) -> HaloField:
     the bias of Tinker et al. (2010), delta the linear overdensity averaged over the larger of the halo's Lagrangian
     patch and a cell (Mo & White 1996, MNRAS 282, 347, for the peak-background split; the exponential keeps it positive
     and, for a Gaussian field, the mean). Second-order displacements averaged over the patch move them, velocities come
-    from the same field. A halo within R200c of a larger one is drawn again elsewhere, so the mass function stays.
+    from the same field. A halo within R200c of a larger one is drawn again elsewhere, so the mass function stays; so is
+    one above peak height 1 that begins inside the Lagrangian patch of a larger one of comparable mass (up to 0.5 dex;
+    Bond & Myers 1996, ApJS 103, 1, for the exclusion of peaks), since exp(b_L delta) alone crowds massive haloes.
 
     Parameters
     ----------
@@ -100,7 +103,9 @@ def make_haloes(settings: UniverseSettings) -> HaloField:
     """
     field = make_field(settings)
     bins = make_bins(settings)
-    drawn = [draw_bin(settings, field, one) for one in bins]
+    drawn = [
+        draw_bin(settings, field.mesh, one, smooth) for one, smooth in zip(bins, _smoothed(field, bins), strict=True)
+    ]
     mass = np.concatenate([masses for masses, _, _ in drawn])
     row = np.repeat(np.arange(len(bins)), [len(masses) for masses, _, _ in drawn])
     wanted = np.array([n for _, _, n in drawn])
@@ -113,7 +118,7 @@ def make_haloes(settings: UniverseSettings) -> HaloField:
         Spheres(positions, radius, reach=len(bins)),
         Spheres(
             _wrap(places[:n_peaks], settings.box_size),
-            _PATCH * linear.lagrangian_radius(settings, mass[:n_peaks]),
+            linear.lagrangian_radius(settings, mass[:n_peaks]),
             reach=round(_COMPARABLE / BIN_WIDTH),
         ),
     ]
@@ -153,18 +158,29 @@ def make_bins(settings: UniverseSettings) -> list[_Bin]:
     return rows[::-1]
 
 
-def draw_bin(settings: UniverseSettings, field: LinearField, one: _Bin) -> tuple[FloatArray, FloatArray, int]:
-    """(masses, Lagrangian places, how many are wanted): candidates in order of preference, spare ones at the end."""
+def _smoothed(field: LinearField, bins: list[_Bin]) -> Iterator[Field]:
+    """For each bin the linear overdensity averaged over the larger of its patch and a cell; do not change it."""
+    mesh, last, smooth = field.mesh, -1.0, np.zeros((0, 0, 0), np.float32)
+    for one in bins:
+        radius = max(one.radius, mesh.cell)
+        if radius != last:
+            last, smooth = radius, mesh.to_space(mesh.filtered(field.density, top_hat(mesh, radius)))
+        yield smooth
+
+
+def draw_bin(settings: UniverseSettings, mesh: Mesh, one: _Bin, smooth: Field) -> tuple[FloatArray, FloatArray, int]:
+    """(masses, Lagrangian places, how many are wanted): candidates in order of preference, spare ones at the end.
+
+    `smooth` is the linear overdensity that decides on the places.
+    """
     counts = stream(settings.seed, "halo counts", one.index)
     wanted = int(counts.poisson(one.expected))
-    n = wanted + (int(_SPARE * wanted) + 3 if wanted else 0)
+    n = wanted + (int(_SPARE * wanted) + 20 if wanted else 0)
     share = stream(settings.seed, "halo masses", one.index).random(n) * one.expected
     masses = np.exp(np.interp(share, one.cumulative, np.log(one.masses)))
     if n == 0:
         return masses, np.zeros((0, 3)), 0
-    mesh = field.mesh
-    weights = mesh.to_space(mesh.filtered(field.density, top_hat(mesh, max(one.radius, mesh.cell))))
-    weights *= np.float32(one.bias)
+    weights = np.float32(one.bias) * smooth
     weights -= weights.max()  # only ratios count
     np.exp(weights, out=weights)
     rng = stream(settings.seed, "halo places", one.index)
@@ -190,10 +206,10 @@ def _draw_cells(weights: Field, numbers: FloatArray) -> NDArray[np.int64]:
 
 
 def _patches(field: LinearField, radius: FloatArray) -> Iterator[tuple[float, NDArray[np.int64]]]:
-    """(Gaussian radius, rows) of haloes that share the smoothing of their displacements: steps of a factor 1.25."""
-    steps = np.maximum(np.ceil(np.log(radius * _PATCH_TO_GAUSSIAN / field.cut) / np.log(1.25)), 0.0)
+    """(Gaussian radius, rows) of haloes that share the smoothing of their displacements: steps of a factor 1.4."""
+    steps = np.maximum(np.round(np.log(radius * _PATCH_TO_GAUSSIAN / field.cut) / np.log(1.4)), 0.0)
     for step in np.unique(steps):
-        yield field.cut * 1.25**step, np.flatnonzero(steps == step)
+        yield field.cut * 1.4**step, np.flatnonzero(steps == step)
 
 
 def move(

@@ -153,4 +153,4 @@ class Nodes:
         """Add shares (cloud in cell), times each of the weights, to as many flat meshes of n^3 sums."""
         for index, share in self._corners():
             for total, weight in zip(totals, weights, strict=True):
-                total += np.bincount(index, share * weight, minlength=total.size)
+                np.add.at(total, index, (share * weight).astype(np.float64))
