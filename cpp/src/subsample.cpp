@@ -6,7 +6,7 @@
 #include <string>
 
 #include "clustermass/core/error.hpp"
-#include "clustermass/math/uniform.hpp"
+#include "clustermass/ops/subsample_body.hpp"
 
 namespace clustermass::ops {
 
@@ -99,10 +99,8 @@ void subsample_uniform(Span<const std::int64_t> items, std::uint64_t seed, Span<
     constexpr std::int64_t kChunk = 1 << 16;
     const PhiloxKey key = philox_key(seed, Stream::uniform);
     parallel_chunks((items.size + kChunk - 1) / kChunk, run, [&](std::int64_t chunk) {
-        for (std::int64_t i = chunk * kChunk; i < std::min(items.size, (chunk + 1) * kChunk); ++i) {
-            const PhiloxBlock block = philox(philox_counter(0, 0, std::uint64_t(items[i])), key);
-            out[i] = math::unit_interval(block.w0, block.w1);
-        }
+        for (std::int64_t i = chunk * kChunk; i < std::min(items.size, (chunk + 1) * kChunk); ++i)
+            out[i] = draw_uniform(items[i], key);
     });
 }
 

@@ -26,6 +26,15 @@ void bind_subsample(py::module_& m) {
     m.def("subsample", &subsample, "offsets"_a, "items"_a, "n_items"_a, "draw_offsets"_a, "indices"_a, "n_indices"_a,
           "scratch"_a, "scratch_size"_a, py::kw_only(), "max_members"_a, "n_draws"_a, "seed"_a, "device"_a, "stream"_a,
           py::call_guard<py::gil_scoped_release>());
+    m.def(
+        "subsample_uniform",
+        [](std::uintptr_t items, std::int64_t n_items, std::uintptr_t out, std::uint64_t seed, int device,
+           std::uintptr_t stream) {
+            cuda::subsample_uniform({at<const std::int64_t>(items), n_items}, seed, {device, at<void>(stream)},
+                                    at<double>(out));
+        },
+        "items"_a, "n_items"_a, "out"_a, py::kw_only(), "seed"_a, "device"_a, "stream"_a,
+        py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace clustermass::bindings

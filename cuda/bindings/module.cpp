@@ -7,6 +7,9 @@ namespace py = pybind11;
 
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
+void bind_beam(py::module_& m);
+void bind_memory(py::module_& m);
+void bind_noise(py::module_& m);
 void bind_project(py::module_& m);
 void bind_project_gradient(py::module_& m);
 void bind_subsample(py::module_& m);
@@ -36,9 +39,16 @@ py::dict query_devices() {
 }  // namespace
 }  // namespace clustermass::bindings
 
-PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
+// The tests build the same bindings over host memory, under another name.
+#ifndef CM_CUDA_MODULE
+#define CM_CUDA_MODULE _cuda
+#endif
+PYBIND11_MODULE(CM_CUDA_MODULE, m, py::mod_gil_not_used()) {
     m.doc() = "CUDA kernels of clustermass. Arrays are device addresses which the caller has checked.";
     clustermass::bindings::register_errors();
+    clustermass::bindings::bind_beam(m);
+    clustermass::bindings::bind_memory(m);
+    clustermass::bindings::bind_noise(m);
     clustermass::bindings::bind_project(m);
     clustermass::bindings::bind_project_gradient(m);
     clustermass::bindings::bind_subsample(m);

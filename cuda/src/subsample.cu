@@ -25,6 +25,13 @@ struct DrawRows {
     }
 };
 
+struct DrawUniform {
+    Span<const std::int64_t> items;
+    PhiloxKey key;
+    double* out;
+    __device__ void operator()(std::int64_t i) const { out[i] = ops::draw_uniform(items[i], key); }
+};
+
 }  // namespace
 
 void subsample(const ops::Subsampling& job, std::uint64_t seed, std::int64_t max_members, Span<std::uint32_t> scratch,
@@ -35,6 +42,10 @@ void subsample(const ops::Subsampling& job, std::uint64_t seed, std::int64_t max
     const std::int64_t n_workers = subsample_workers(n_rows, max_members, scratch.size);
     const DrawRows draw{job, philox_key(seed, Stream::subsample), n_rows, n_workers, scratch.data};
     for_each_index(n_workers, draw, queue, "subsample");
+}
+
+void subsample_uniform(Span<const std::int64_t> items, std::uint64_t seed, const Queue& queue, double* out) {
+    for_each_index(items.size, DrawUniform{items, philox_key(seed, Stream::uniform), out}, queue, "subsample_uniform");
 }
 
 }  // namespace clustermass::cuda

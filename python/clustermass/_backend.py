@@ -16,6 +16,7 @@ from types import ModuleType
 from .errors import BackendUnavailableError, DomainError, PerformanceWarning
 
 HOST_BACKENDS = ("native", "numba")
+BACKENDS = (*HOST_BACKENDS, "cuda")
 
 
 @cache
@@ -27,8 +28,21 @@ def _import(module: str) -> ModuleType | ImportError:
         return exc
 
 
-def _module_name(backend: str, op: str) -> str:
-    return "._core" if backend == "native" else f".ops._numba.{op}"
+def cuda() -> ModuleType:
+    """The CUDA extension.
+
+    Raises
+    ------
+    BackendUnavailableError
+        With the import error inside.
+    """
+    found = _import("._cuda")
+    if isinstance(found, ImportError):
+        raise BackendUnavailableError(
+            f"backend 'cuda' is not available: the CUDA extension is not built ({found}); build on a machine with nvcc "
+            "12 or newer"
+        ) from found
+    return found
 
 
 def load(backend: str, op: str) -> ModuleType:
@@ -39,17 +53,29 @@ def load(backend: str, op: str) -> ModuleType:
     BackendUnavailableError
         With the import error inside.
     """
-    if backend not in HOST_BACKENDS:
-        raise DomainError(f"`backend` must be one of 'auto', {', '.join(map(repr, HOST_BACKENDS))}, got {backend!r}")
-    found = _import(_module_name(backend, op))
+    if backend not in BACKENDS:
+        raise DomainError(f"`backend` must be one of 'auto', {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    if backend == "cuda":
+        cuda()
+    found = _import("._core" if backend == "native" else f".ops._{backend}.{op}")
     if isinstance(found, ImportError):
-        remedy = "build the extension (make build)" if backend == "native" else "pip install 'clustermass[numba]'"
-        raise BackendUnavailableError(f"backend {backend!r} is not available: {found}; {remedy}") from found
+        remedy = {"native": "build the extension (make build)", "numba": "pip install 'clustermass[numba]'"}
+        raise BackendUnavailableError(
+            f"backend {backend!r} is not available: {found}; {remedy.get(backend, 'it has no form of this op')}"
+        ) from found
     return found
 
 
-def resolve(backend: str, op: str) -> ModuleType:
-    """The module that runs `op`: for "auto" native, else numba with one PerformanceWarning."""
+def resolve(backend: str, op: str, on_device: bool = False) -> ModuleType:
+    """The module that runs `op`. For "auto" the place of the data decides: CUDA where they lie on a device, else
+    native, else numba with one PerformanceWarning. An explicit backend must suit the place of the data.
+    """
+    if on_device:
+        if backend in HOST_BACKENDS:
+            raise DomainError(f"`backend` must be 'auto' or 'cuda' for arrays on a CUDA device, got {backend!r}")
+        return load("cuda" if backend == "auto" else backend, op)
+    if backend == "cuda":
+        raise DomainError("`backend` 'cuda' works on arrays of a CUDA device (torch, cupy), got arrays on the host")
     if backend != "auto":
         return load(backend, op)
     try:
@@ -61,7 +87,8 @@ def resolve(backend: str, op: str) -> ModuleType:
 
 def name_of(module: ModuleType) -> str:
     """The backend that a module from `resolve` belongs to, for provenance."""
-    return "native" if module.__name__.endswith("._core") else "numba"
+    parts = module.__name__.split(".")
+    return "numba" if "_numba" in parts else "cuda" if "_cuda" in parts else "native"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,12 @@ from typing import Any
 # enqueues its work and returns. What each argument must be is said in cuda/include/clustermass_cuda/ops.hpp.
 
 def query_devices() -> dict[str, Any]: ...
+def device_of(address: int) -> int: ...
+def wait(waiting: int, awaited: int, device: int) -> None: ...
+def upload(address: int, host: Any, device: int, stream: int) -> None: ...
+def download(host: Any, address: int, device: int, stream: int) -> None: ...
+def items_at_once(n: int, bytes_each: int, device: int) -> int: ...
+def project_scratch(n: int, channels: int, rows: int, cols: int, *, form: int = -1, device: int) -> int: ...
 def project_f32(
     positions: int,
     n: int,
@@ -11,15 +17,18 @@ def project_f32(
     weights: int,
     channels: int,
     smoothing_length: int,
-    sums: int,
+    image: int,
     rows: int,
     cols: int,
+    scratch: int,
+    scratch_size: int,
     *,
     assignment: int,
     kernel: int,
     origin_row: float,
     origin_col: float,
     per_pixel: float,
+    form: int = -1,
     device: int,
     stream: int,
 ) -> None: ...
@@ -30,15 +39,18 @@ def project_f64(
     weights: int,
     channels: int,
     smoothing_length: int,
-    sums: int,
+    image: int,
     rows: int,
     cols: int,
+    scratch: int,
+    scratch_size: int,
     *,
     assignment: int,
     kernel: int,
     origin_row: float,
     origin_col: float,
     per_pixel: float,
+    form: int = -1,
     device: int,
     stream: int,
 ) -> None: ...
@@ -58,6 +70,7 @@ def subsample(
     device: int,
     stream: int,
 ) -> None: ...
+def subsample_uniform(items: int, n_items: int, out: int, *, seed: int, device: int, stream: int) -> None: ...
 def project_gradient_f32(
     positions: int,
     n: int,
@@ -99,4 +112,70 @@ def project_gradient_f64(
     per_pixel: float,
     device: int,
     stream: int,
+) -> None: ...
+def noise_f32(
+    images: int,
+    out: int,
+    n_items: int,
+    channels: int,
+    pixels: int,
+    sigma: int,
+    items: int,
+    *,
+    seed: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def noise_f64(
+    images: int,
+    out: int,
+    n_items: int,
+    channels: int,
+    pixels: int,
+    sigma: int,
+    items: int,
+    *,
+    seed: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def beam_f32(
+    images: int,
+    items: int,
+    rows: int,
+    cols: int,
+    taps: int,
+    channels: int,
+    n_taps: int,
+    reach: int,
+    scratch: int,
+    scratch_size: int,
+    out: int,
+    *,
+    margin: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def beam_f64(
+    images: int,
+    items: int,
+    rows: int,
+    cols: int,
+    taps: int,
+    channels: int,
+    n_taps: int,
+    reach: int,
+    scratch: int,
+    scratch_size: int,
+    out: int,
+    *,
+    margin: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def beam_pad_f32(
+    images: int, items: int, rows: int, cols: int, out: int, *, margin: int, device: int, stream: int
+) -> None: ...
+def beam_pad_f64(
+    images: int, items: int, rows: int, cols: int, out: int, *, margin: int, device: int, stream: int
 ) -> None: ...

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import units
+from . import _device, units
 from .errors import ArrayError, BadInputError, DomainError, DTypeError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -16,17 +16,18 @@ IntArray = NDArray[np.int64]
 Shape = tuple[int | None, ...]
 
 
-def _plain(value: Any, name: str, unit: str | None) -> NDArray[Any]:
+def _plain(value: Any, name: str, unit: str | None) -> Any:
+    if isinstance(value, _device.DeviceArray):
+        return value
+    if _device.is_on_device(value):
+        raise ArrayError(f"`{name}` must be on the host, got a {type(value).__name__} on a device")
     if unit is not None:
         value = units.strip_unit(value, unit, name)
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise BadInputError(f"`{name}` must have no masked entries, got {int(np.ma.getmaskarray(value).sum())}")
         value = value.data
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.float16:
-        raise DTypeError(f"`{name}` must be of float32, float64 or integers, got dtype {array.dtype}")
-    return array
+    return np.asarray(value)
 
 
 def _check_shape(array: NDArray[Any], name: str, shape: Shape) -> None:
@@ -39,12 +40,17 @@ def _check_shape(array: NDArray[Any], name: str, shape: Shape) -> None:
 def float_array(value: Any, name: str, shape: Shape, *, unit: str | None = None, dtype: Any = None) -> FloatArray:
     """Contiguous native float32 or float64 array of `shape` (None: any length); copies only when it must.
 
-    float32 and float64 stay what they are unless `dtype` says otherwise; integers and lists become float64.
+    float32 and float64 stay what they are unless `dtype` says otherwise; integers and lists become float64. An array on
+    a device (DeviceArray) is checked alike and stays there.
     """
     array = _plain(value, name, unit)
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.float16:
+        raise DTypeError(f"`{name}` must be of float32, float64 or integers, got dtype {array.dtype}")
     _check_shape(array, name, shape)
     if dtype is None:
         dtype = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
+    if isinstance(array, _device.DeviceArray):
+        return cast("FloatArray", array.astype(dtype))
     return np.ascontiguousarray(array, dtype=dtype)
 
 
@@ -67,7 +73,8 @@ def common_dtype(*arrays: NDArray[Any]) -> np.dtype[Any]:
 
 
 def check_finite(array: NDArray[Any], name: str) -> None:
-    """Raise BadInputError with the count and the first index of NaN or infinite values."""
+    """Raise BadInputError with the count and the first index of NaN or infinite values. Copies what is on a device."""
+    array = _device.download(array)
     bad = ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), array.shape))
@@ -79,7 +86,8 @@ def check_finite(array: NDArray[Any], name: str) -> None:
 
 
 def check_not_negative(array: NDArray[Any], name: str) -> None:
-    """Raise BadInputError with the count and the first index of negative values."""
+    """Raise BadInputError with the count and the first index of negative values. Copies what is on a device."""
+    array = _device.download(array)
     bad = array < 0
     if bad.any():
         first = int(np.argmax(bad))
@@ -147,13 +155,15 @@ def seed(value: Any) -> int:
 
 
 def item_keys(value: Any, n_items: int, name: str = "items") -> IntArray:
-    """Random-number key of each item: any integers of 64 bits; None gives 0, 1, 2, ..."""
+    """Random-number key of each item: any integers of 64 bits; None gives 0, 1, 2, ... on the host."""
     if value is None:
         return np.arange(n_items, dtype=np.int64)
-    array = np.asarray(value)
+    array: Any = value if isinstance(value, _device.DeviceArray) else np.asarray(value)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"`{name}` must be integers, got dtype {array.dtype}")
     _check_shape(array, name, (n_items,))
+    if isinstance(array, _device.DeviceArray):
+        return cast("IntArray", array.astype(np.int64))
     return np.ascontiguousarray(array.astype(np.int64, copy=False))  # uint64 keeps its bits
 
 
@@ -174,4 +184,4 @@ def image_shape(value: Any, name: str = "shape") -> tuple[int, int]:
     return integer(rows, f"{name}[0]", low=1, high=high), integer(cols, f"{name}[1]", low=1, high=high)
 
 
-Backend = Literal["auto", "native", "numba"]
+Backend = Literal["auto", "native", "numba", "cuda"]

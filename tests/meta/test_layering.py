@@ -12,6 +12,7 @@ from .tree import files, module_of, name_of, parsed
 # room -> rooms below it that it may import. A module belongs to the longest name here that it starts with; within a
 # room modules may import each other, but never in a circle.
 BASE = {"errors", "units", "constants", "_validate", "cosmology"}
+DEVICE = {"errors", "_backend", "_device"}
 TABLES = {
     "data.hdf5_tables", "data.universe_file", "data.clusters_file", "data.clusters_writer", "data.grids_file",
     "data.splits",
@@ -21,11 +22,13 @@ MAY_IMPORT = {
     "errors": set(),
     "constants": set(),
     "units": {"errors"},
-    "_validate": {"errors", "units"},
+    "_validate": {"errors", "units", "_device"},
     "cosmology": {"errors", "units", "_validate"},
     "_backend": {"errors"},
-    "ops": BASE | {"_backend"},
+    "_device": {"errors", "_backend"},
+    "ops": BASE | DEVICE,
     "ops._numba": set(),
+    "ops._cuda": DEVICE,
     "data": set(),
     "data.schema": BASE,
     **{name: BASE | FILES_OUT - {name} for name in FILES_OUT},

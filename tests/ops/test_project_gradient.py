@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import clustermass as cm
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError
-from clustermass.ops.beam import beam_adjoint
+from clustermass.ops import beam
 from tests.reference import project as image_reference
 from tests.reference import project_gradient as reference
 from tests.tolerances import FINITE_DIFFERENCE, GRADIENT
@@ -138,7 +138,7 @@ def test_beam_adjoint(backend, dtype, rng, edge, margin, widest):
     x = rng.normal(size=(2, 3, 20, 15)).astype(dtype)
     ax = cm.convolve_beam(x, fwhm, **options)
     y = rng.normal(size=ax.shape).astype(dtype)
-    aty = beam_adjoint(y, fwhm, **options)
+    aty = beam.beam_adjoint(y, fwhm, **options)
     assert aty.shape == x.shape
     assert abs(np.vdot(ax.astype(float), y) - np.vdot(x.astype(float), aty)) <= GRADIENT[dtype] * x.size
 

@@ -9,6 +9,7 @@
 #include "clustermass/core/error.hpp"
 #include "clustermass_cuda/launch_math.hpp"
 #include "clustermass_cuda/ops.hpp"
+#include "clustermass_cuda/start.cuh"
 
 namespace clustermass::cuda {
 
@@ -36,16 +37,16 @@ private:
     int device_, previous_ = 0;
 };
 
-template <class Body>
-__global__ void grid_stride_kernel(std::int64_t n, Body body) {
-    const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x;
-    for (std::int64_t i = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
-}
-
 /// For debugging: CLUSTERMASS_CUDA_SYNC=1 waits after every launch, so that an error names the op that made it.
 inline bool waits_after_launch() {
     const char* const value = std::getenv("CLUSTERMASS_CUDA_SYNC");
     return value && std::strcmp(value, "1") == 0;
+}
+
+/// Report what a call said, and in debugging mode what the device says once it is done.
+inline void started(cudaError_t status, const Queue& queue, const char* op) {
+    check(status, op);
+    if (waits_after_launch()) check(cudaStreamSynchronize(static_cast<cudaStream_t>(queue.stream)), op);
 }
 
 /// Enqueue body(0), ..., body(n - 1), each by one thread.
@@ -54,9 +55,26 @@ void for_each_index(std::int64_t n, const Body& body, const Queue& queue, const 
     if (n <= 0) return;
     const CurrentDevice current(queue.device, op);
     const auto stream = static_cast<cudaStream_t>(queue.stream);
-    grid_stride_kernel<<<blocks_for(n), kThreadsPerBlock, 0, stream>>>(n, body);
-    check(cudaGetLastError(), op);
-    if (waits_after_launch()) check(cudaStreamSynchronize(stream), op);
+    started(start_indices(blocks_for(n), kThreadsPerBlock, stream, n, body), queue, op);
+}
+
+/// Enqueue n pieces of work, each done by kThreadsPerBlock threads that share `shared_bytes` of memory and meet between
+/// the phases of the body.
+template <class Body>
+void for_each_block(std::int64_t n, std::size_t shared_bytes, const Body& body, const Queue& queue, const char* op) {
+    if (n <= 0) return;
+    const CurrentDevice current(queue.device, op);
+    const auto stream = static_cast<cudaStream_t>(queue.stream);
+    const auto blocks = unsigned(n < kMaxBlocks ? n : kMaxBlocks);
+    started(start_blocks(blocks, kThreadsPerBlock, shared_bytes, stream, n, body), queue, op);
+}
+
+/// Enqueue zeros.
+template <class T>
+void clear(T* data, std::int64_t n, const Queue& queue, const char* op) {
+    if (n <= 0) return;
+    const CurrentDevice current(queue.device, op);
+    started(cudaMemsetAsync(data, 0, std::size_t(n) * sizeof(T), static_cast<cudaStream_t>(queue.stream)), queue, op);
 }
 
 }  // namespace clustermass::cuda

@@ -36,11 +36,32 @@ struct Status {
 /// What is there. Never throws for the sake of a device: each failure is a reason. Opens a context on every device.
 Status query_devices();
 
-/// Add the projection of the particles to `sums` (channel, row, column). The sums are float64 for both types of input;
-/// their order, and so the last bits, change from call to call.
+/// Ordinal of the device that holds the memory at an address.
+int device_of(const void* data);
+
+/// [byte]
+std::int64_t free_memory(int device);
+
+/// What is queued on `waiting` from now on begins after what is now on `awaited`. The host does not wait.
+void wait(void* waiting, void* awaited, int device);
+
+/// Copy from host memory, which may be freed at once. Up to 64 KiB nobody waits; more may wait for the stream.
+void upload(Span<unsigned char> to, const unsigned char* from, const Queue& queue);
+
+/// Copy to host memory; waits for the stream.
+void download(Span<unsigned char> to, const unsigned char* from, const Queue& queue);
+
+/// Numbers of scratch that `project` needs. `form`: of ProjectPlan (launch_math.hpp), -1 for the best guess.
+std::int64_t project_scratch(std::int64_t n, std::int64_t channels, std::int64_t rows, std::int64_t cols, int form,
+                             int device);
+
+/// Write the projection of the particles to `image` (channel, row, column). The sums are float64 for both types; their
+/// order, and so the last bits, change from call to call. Values that mean nothing do no harm: a particle whose
+/// position is NaN or far away touches no pixel, a weight that is NaN spoils the pixels it touches, a smoothing length
+/// below zero or NaN is a point.
 template <class Real>
-void project(const ops::Particles<Real>& particles, const ops::ProjectParams& params, const Queue& queue,
-             const Stack<double>& sums);
+void project(const ops::Particles<Real>& particles, const ops::ProjectParams& params, int form, const Queue& queue,
+             Span<double> scratch, const Stack<Real>& image);
 
 /// Pull the gradient by an image back to the particles, as ops::project_gradient: one thread each. The values of the
 /// particles must have been checked.
@@ -52,5 +73,25 @@ void project_gradient(const ops::Particles<Real>& particles, const ops::ProjectP
 /// max_members entries; as many rows are drawn at once as it holds tables of max_members.
 void subsample(const ops::Subsampling& job, std::uint64_t seed, std::int64_t max_members, Span<std::uint32_t> scratch,
                const Queue& queue);
+
+/// out[i]: the uniform number of items[i], bit for bit as ops::subsample_uniform.
+void subsample_uniform(Span<const std::int64_t> items, std::uint64_t seed, const Queue& queue, double* out);
+
+/// out = in + noise, bit for bit as ops::add_noise; `out` (item, channel, pixel) may be `in`. `sigma`: per channel.
+/// `items`: the key of each image, null for 0, 1, 2, ...
+template <class Real>
+void add_noise(const Real* in, const double* sigma, const std::int64_t* items, std::uint64_t seed, const Queue& queue,
+               const Stack<Real>& out);
+
+/// As ops::convolve_beam; values are not looked at. `taps`: (channels, longest + 1) with `reach` of each, below its
+/// length. `scratch` holds images.rows x (images.cols - 2 margin) values for each image worked on at once, at least
+/// one. `out` may be the images where margin is 0.
+template <class Real>
+void convolve_beam(const Stack<const Real>& images, const Table<const Real>& taps, const std::int64_t* reach,
+                   std::int64_t margin, const Queue& queue, Span<Real> scratch, Real* out);
+
+/// Copy images into larger ones with `margin` zeros on each side.
+template <class Real>
+void pad(const Stack<const Real>& images, std::int64_t margin, const Queue& queue, Real* out);
 
 }  // namespace clustermass::cuda

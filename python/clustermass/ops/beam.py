@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend
+from .. import _backend, _device
 from .. import _validate as check
 from ..errors import ArrayError, DomainError, UnitError
 from ._tensors import accepts_tensors
@@ -144,8 +144,8 @@ def convolve_beam(
         Where to write the result: an array of its shape and type, in C order. With "zero" it may be `images` itself.
     n_threads : int
         Threads of the native backend, >= 1; images are shared out among them.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Images on a CUDA device are worked on there.
 
     Returns
     -------
@@ -181,6 +181,7 @@ def convolve_beam(
     >>> convolve_beam(sky, 2.0, edge="crop", margin=4).shape
     (1, 1, 1)
     """
+    beside, (images,) = _device.together(images=images)
     n_axes = np.ndim(images)
     if n_axes not in (3, 4):
         raise ArrayError(
@@ -196,23 +197,41 @@ def convolve_beam(
     shape = (*stack.shape[:-2], rows - 2 * border, cols - 2 * border)
     if min(shape[-2:]) < 1:
         raise ArrayError(f"`images` must have pixels inside the margin of {border}, got {rows} x {cols} pixels")
-    result = np.empty(shape, stack.dtype) if out is None else check.output(out, "out", shape, stack.dtype)
-    in_place = border == 0 and result.ctypes.data == stack.ctypes.data
-    if not in_place and np.may_share_memory(stack, result):
-        raise ArrayError("`out` must share no memory with `images`, or with edge 'zero' be the same array")
-
-    impl = getattr(_backend.resolve(backend, "beam"), f"beam_f{8 * stack.itemsize}")
+    result = _result(out, shape, stack, border)
+    module = _backend.resolve(backend, "beam", beside is not None)
     if stack.size == 0:
-        return result
+        return cast("NDArray[Any]", _device.result(result))
     longest = min(
         int(reach.max()), max(rows, cols, 2) - 1
     )  # taps beyond meet no pixel; with no tap at all it is a copy
     taps = np.stack([_half_taps(*beam, longest, stack.dtype) for beam in zip(sigmas, reach, strict=True)])
-    n_items = stack.shape[0] * n_channels
-    flat, flat_out = stack.reshape(n_items, rows, cols), result.reshape(n_items, *shape[-2:])
-    if not impl(flat, taps, np.minimum(reach, longest), flat_out, margin=border, n_threads=n_threads):
+    flat, flat_out = (a.reshape(-1, *a.shape[-2:]) for a in (stack, result))
+    taps, reaches = (_device.upload(a, beside) for a in (taps, np.minimum(reach, longest)))
+    run = getattr(module, f"beam_f{8 * stack.itemsize}")
+    if beside is not None and out is not None and _device.checks_values():  # it may be the images themselves
         check.check_finite(stack, "images")
-    return result
+    if not run(flat, taps, reaches, flat_out, margin=border, n_threads=n_threads):
+        check.check_finite(stack, "images")
+    return cast("NDArray[Any]", _device.result(result))
+
+
+def _result(out: Any, shape: tuple[int, ...], stack: Any, border: int) -> Any:
+    """Where the smoothed images go: new memory, or `out` if it fits."""
+    beside = _device.beside(stack)
+    if out is None:
+        return _device.empty(shape, stack.dtype, beside)
+    found: Any
+    if beside is not None:
+        found = _device.output(out, "out", shape, stack.dtype, beside)
+        in_place = border == 0 and found.address == stack.address
+        apart = not _device.overlap(found, beside)
+    else:
+        found = check.output(out, "out", shape, stack.dtype)
+        in_place = border == 0 and found.ctypes.data == stack.ctypes.data
+        apart = not np.may_share_memory(stack, found)
+    if not (in_place or apart):
+        raise ArrayError("`out` must share no memory with `images`, or with edge 'zero' be the same array")
+    return found
 
 
 @accepts_tensors
@@ -257,7 +276,12 @@ def beam_adjoint(
     >>> beam_adjoint(np.ones((1, 1, 1)), 2.0, edge="crop", margin=4).shape
     (1, 9, 9)
     """
-    stack = check.float_array(images, "images", (None,) * np.ndim(images))
+    beside, (images,) = _device.together(images=images)
+    stack: Any = check.float_array(images, "images", (None,) * np.ndim(images))
     border = _border(edge, margin, int(_reaches(_sigmas(fwhm, pixel_size), truncate).max(initial=0)))
-    wide = np.pad(stack, [(0, 0)] * (stack.ndim - 2) + [(border, border)] * min(stack.ndim, 2)) if border else stack
-    return convolve_beam(wide, fwhm, pixel_size=pixel_size, truncate=truncate, n_threads=n_threads, backend=backend)
+    if border and beside is not None:
+        module: Any = _backend.load("cuda", "beam")
+        stack = module.with_border(stack, border)
+    elif border:
+        stack = np.pad(stack, [(0, 0)] * (stack.ndim - 2) + [(border, border)] * min(stack.ndim, 2))
+    return convolve_beam(stack, fwhm, pixel_size=pixel_size, truncate=truncate, n_threads=n_threads, backend=backend)

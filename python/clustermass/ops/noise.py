@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate
+from .. import _backend, _device, _validate
 from ..errors import ArrayError, DomainError, DTypeError
 from ._tensors import accepts_tensors
 
@@ -47,8 +47,8 @@ def add_noise(
         Where to write the result; may be `images` itself.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Images on a CUDA device are worked on there.
 
     Returns
     -------
@@ -83,22 +83,38 @@ def add_noise(
     >>> bool((one == noisy[1]).all())
     True
     """
-    image_array = _image_array(images)
+    beside, (given, given_items) = _device.together(images=images, items=items)
+    image_array = _image_array(given)
     n_items, channels = len(image_array), (image_array.shape[1] if image_array.ndim == 4 else 1)
     sigmas = _sigmas(sigma, channels, image_array.dtype)
-    keys = _validate.item_keys(items, n_items)
+    keys = _validate.item_keys(given_items, n_items)
     seed, n_threads = _validate.seed(seed), _validate.threads(n_threads)
-    module = _backend.resolve(backend, "noise")
+    run = getattr(_backend.resolve(backend, "noise", beside is not None), f"noise_f{8 * image_array.itemsize}")
+    flat = (n_items, channels, image_array.shape[-2] * image_array.shape[-1])
+    if beside is not None:
+        own_keys = None if items is None else keys
+        return _add_on_device(run, image_array, flat, _device.upload(sigmas, beside), own_keys, seed, out)
     if out is None:
         out = np.array(image_array)
     else:
         _check_out(out, image_array)
         if not _is_same_memory(out, image_array):
             np.copyto(out, image_array)
-    run = getattr(module, f"noise_f{8 * image_array.dtype.itemsize}")
-    pixels = image_array.shape[-2] * image_array.shape[-1]
-    run(out.reshape(n_items, channels, pixels), sigmas, keys, seed=seed, n_threads=n_threads)
+    run(out.reshape(flat), sigmas, keys, seed=seed, n_threads=n_threads)
     return out
+
+
+def _add_on_device(run: Any, images: Any, flat: tuple[int, ...], sigmas: Any, keys: Any, seed: int,
+                   out: Any) -> NDArray[Any]:  # fmt: skip
+    """The same on a CUDA device: one pass from `images` to the result."""
+    if out is None:
+        result = _device.empty(images.shape, images.dtype, images)
+    else:
+        result = _device.output(out, "out", images.shape, images.dtype, images)
+        if result.address != images.address and _device.overlap(result, images):
+            raise ArrayError("`out` must be `images` itself or not overlap it, got a partial overlap")
+    run(images, result, flat, sigmas, keys, seed=seed)
+    return cast("NDArray[Any]", _device.result(result))
 
 
 def _image_array(images: ArrayLike) -> _validate.FloatArray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate, units
+from .. import _backend, _device, _validate, units
 from ..errors import ArrayError, BadInputError, DomainError
 from ._tensors import accepts_tensors
 from .beam import beam_margin, convolve_beam
@@ -30,19 +30,28 @@ def particle_arrays(
     positions: ArrayLike, weights: ArrayLike, smoothing_length: ArrayLike | None, dims: tuple[int, ...]
 ) -> tuple[_validate.FloatArray, _validate.FloatArray, _validate.FloatArray]:
     """Positions (n, d), weights (n, channels) and smoothing lengths (n or 0) of one dtype, shapes checked."""
-    pos = _validate.float_array(positions, "positions", (None, None), unit=units.LENGTH)
+    _, (p, w, h) = _device.together(positions=positions, weights=weights, smoothing_length=smoothing_length)
+    pos = _validate.float_array(p, "positions", (None, None), unit=units.LENGTH)
     if pos.shape[1] not in dims:
         raise ArrayError(f"`positions` must have shape (n, {' or '.join(map(str, dims))}), got {pos.shape}")
     n = pos.shape[0]
-    w = np.asarray(weights)
-    w = _validate.float_array(w[:, None] if w.ndim == 1 else w, "weights", (n, None))
+    w = w if _device.is_on_device(w) else np.asarray(w)
+    w = _validate.float_array(w.reshape(w.shape[0], 1) if w.ndim == 1 else w, "weights", (n, None))
     if not 1 <= w.shape[1] <= MAX_CHANNELS:
         raise ArrayError(f"`weights` must have 1 to {MAX_CHANNELS} channels, got {w.shape[1]}")
-    h = np.empty(0, pos.dtype)
-    if smoothing_length is not None:
-        h = _validate.float_array(smoothing_length, "smoothing_length", (n,), unit=units.LENGTH)
-    dtype = _validate.common_dtype(pos, w, *([h] if h.size else []))
+    if h is None:
+        dtype = _validate.common_dtype(pos, w)
+        h = none_like(pos, dtype)
+    else:
+        h = _validate.float_array(h, "smoothing_length", (n,), unit=units.LENGTH)
+        dtype = _validate.common_dtype(pos, w, *([h] if h.size else []))
     return pos.astype(dtype, copy=False), w.astype(dtype, copy=False), h.astype(dtype, copy=False)
+
+
+def none_like(array: Any, dtype: Any = None) -> _validate.FloatArray:
+    """An array without elements, on the device of another."""
+    none: _validate.FloatArray = _device.empty((0,), dtype or array.dtype, _device.beside(array))
+    return none
 
 
 def raise_invalid(pos: NDArray[Any], weights: NDArray[Any], smoothing_length: NDArray[Any]) -> None:
@@ -51,7 +60,13 @@ def raise_invalid(pos: NDArray[Any], weights: NDArray[Any], smoothing_length: ND
     _validate.check_finite(weights, "weights")
     _validate.check_finite(smoothing_length, "smoothing_length")
     _validate.check_not_negative(smoothing_length, "smoothing_length")
-    raise BadInputError("the kernel refused its input, yet every value is valid: please report this")
+    if not _device.is_on_device(pos):  # there nobody looked before
+        raise BadInputError("the kernel refused its input, yet every value is valid: please report this")
+
+
+def channels_of(weights: Any) -> tuple[int, ...]:
+    """Axes of an image before its rows and columns: none where each particle has one weight."""
+    return () if np.ndim(weights) == 1 else (np.shape(weights)[1],)
 
 
 def image_frame(
@@ -112,13 +127,14 @@ def project_particles(
         smoothed (`convolve_beam`) and cropped: structure just outside the field leaks in, as on the sky.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Arrays on a CUDA device are worked on there.
 
     Returns
     -------
     ndarray of float, shape `shape` or (channels, rows, columns)
-        Weight per pixel, in the unit of `weights`; float32 if every array given is float32, else float64.
+        Weight per pixel, in the unit of `weights`; float32 if every array given is float32, else float64. For arrays on
+        a CUDA device: an array of the same library, on that device (docs/cuda.md).
 
     Raises
     ------
@@ -155,17 +171,18 @@ def project_particles(
     scheme, kernel_number = check_scheme(assignment, kernel, smoothing_length is not None)
     size, corner, fwhm, margin = image_frame(pixel_size, origin, beam_fwhm, w.shape[1])
     n_threads = _validate.threads(n_threads)
-    image = np.empty((w.shape[1], rows + 2 * margin, cols + 2 * margin), pos.dtype)
-
-    module = _backend.resolve(backend, "project")
+    module = _backend.resolve(backend, "project", _device.is_on_device(pos))
+    image = _device.empty((w.shape[1], rows + 2 * margin, cols + 2 * margin), pos.dtype, _device.beside(pos))
     run = getattr(module, f"project_f{8 * pos.dtype.itemsize}")
     valid = run(
-        pos, w, h if assignment == "sph" else h[:0], image, assignment=scheme, kernel=kernel_number,
+        pos, w, h if assignment == "sph" else none_like(h), image, assignment=scheme, kernel=kernel_number,
         origin_row=corner[0], origin_col=corner[1], per_pixel=1.0 / size, n_threads=n_threads,
     )  # fmt: skip
     if not valid:
         raise_invalid(pos, w, h)
     if margin:
-        image = convolve_beam(image[None], fwhm, pixel_size=size, edge="crop", margin=margin, n_threads=n_threads,
-                              backend=backend)[0]  # fmt: skip
-    return image[0] if np.ndim(weights) == 1 else image
+        smooth = convolve_beam(image.reshape(1, *image.shape), fwhm, pixel_size=size, edge="crop", margin=margin,
+                               n_threads=n_threads, backend=backend)  # fmt: skip
+        image = _device.wrap(smooth, "image")
+    result: _validate.FloatArray = _device.result(image.reshape(*channels_of(weights), rows, cols))
+    return result

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _backend, _validate
+from .. import _backend, _device, _validate
 from ..errors import ArrayError
 from ._tensors import accepts_tensors
 from .beam import beam_adjoint
-from .project import check_scheme, image_frame, particle_arrays, raise_invalid
+from .project import check_scheme, image_frame, none_like, particle_arrays, raise_invalid
 
 
 class ParticleGradients(NamedTuple):
@@ -53,8 +53,8 @@ def differentiate_projection(
         As they were given to `project_particles`.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Arrays on a CUDA device are worked on there.
 
     Returns
     -------
@@ -89,28 +89,36 @@ def differentiate_projection(
     >>> by.weights.tolist(), by.positions[:, 0].tolist()
     ([0.75], [3.0])
     """
-    pos, w, h = particle_arrays(positions, weights, smoothing_length, (2, 3))
-    image = np.asarray(gradient)
+    _, (image, p, w, h) = _device.together(
+        gradient=gradient, positions=positions, weights=weights, smoothing_length=smoothing_length
+    )
+    pos, w, h = particle_arrays(p, w, h, (2, 3))
+    image = image if _device.is_on_device(image) else np.asarray(image)
     if image.ndim not in (2, 3) or (image.ndim == 2) != (np.ndim(weights) == 1):
         wanted = "(rows, columns)" if np.ndim(weights) == 1 else f"({w.shape[1]}, rows, columns)"
         raise ArrayError(f"`gradient` must have shape {wanted}, got {image.shape}")
-    image = _validate.float_array(image[None] if image.ndim == 2 else image, "gradient", (w.shape[1], None, None))
+    image = _validate.float_array(image.reshape(w.shape[1], *image.shape[-2:]) if image.ndim == 2 else image,
+                                  "gradient", (w.shape[1], None, None))  # fmt: skip
     _validate.image_shape(image.shape[1:], "gradient")
     scheme, kernel_number = check_scheme(assignment, kernel, smoothing_length is not None)
     size, corner, fwhm, margin = image_frame(pixel_size, origin, beam_fwhm, w.shape[1])
     n_threads = _validate.threads(n_threads)
     if margin:
-        image = beam_adjoint(image[None], fwhm, pixel_size=size, edge="crop", margin=margin, n_threads=n_threads,
-                             backend=backend)[0]  # fmt: skip
+        wide = beam_adjoint(image.reshape(1, *image.shape), fwhm, pixel_size=size, edge="crop", margin=margin,
+                            n_threads=n_threads, backend=backend)  # fmt: skip
+        image = _device.wrap(wide, "gradient")
+        image = image.reshape(*image.shape[1:])
     dtype = _validate.common_dtype(pos, image)
     pos, w, h, image = (a.astype(dtype, copy=False) for a in (pos, w, h, image))
-    by_positions, by_weights = np.empty_like(pos), np.empty_like(w)
+    by_positions, by_weights = (_device.empty(a.shape, dtype, _device.beside(pos)) for a in (pos, w))
 
-    run: Any = getattr(_backend.resolve(backend, "project_gradient"), f"project_gradient_f{8 * dtype.itemsize}")
+    module = _backend.resolve(backend, "project_gradient", _device.is_on_device(pos))
+    run: Any = getattr(module, f"project_gradient_f{8 * dtype.itemsize}")
     valid = run(
-        pos, w, h if assignment == "sph" else h[:0], image, by_positions, by_weights, assignment=scheme,
+        pos, w, h if assignment == "sph" else none_like(h), image, by_positions, by_weights, assignment=scheme,
         kernel=kernel_number, origin_row=corner[0], origin_col=corner[1], per_pixel=1.0 / size, n_threads=n_threads,
     )  # fmt: skip
     if not valid:
         raise_invalid(pos, w, h)
-    return ParticleGradients(by_positions, by_weights.reshape(np.shape(weights)))
+    by_weights = by_weights.reshape(*np.shape(weights))
+    return ParticleGradients(_device.result(by_positions), _device.result(by_weights))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate
+from .. import _backend, _device, _validate
 from ..errors import ArrayError, BadInputError, DomainError, DTypeError, MissingDependencyError
 from ._tensors import accepts_tensors
 
@@ -61,13 +61,15 @@ def draw_subsamples(
         seed, its key, its size, the number of the draw and k: not on the other items of the call.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Offsets on a CUDA device are worked on there.
 
     Returns
     -------
     Subsamples
-        Indices into the flat values, int64. A draw is a set: its order carries no meaning and is not random.
+        Indices into the flat values, int64. A draw is a set: its order carries no meaning and is not random. For
+        `offsets` on a CUDA device: arrays of the same library, on that device. How much is drawn depends on `offsets`,
+        so they are read back, which waits for the device once.
 
     Raises
     ------
@@ -97,22 +99,28 @@ def draw_subsamples(
     >>> bool(((members >= 4) & (members < 10)).all())
     True
     """
-    starts = _validate.offsets(offsets)
+    beside, (given, keys) = _device.together(offsets=offsets, items=items)
+    starts = _validate.offsets(_device.download(given))
     members = np.diff(starts)
-    if members.max(initial=0) >= _MAX_MEMBERS:
+    largest = int(members.max(initial=0))
+    if largest >= _MAX_MEMBERS:
         item = int(np.argmax(members))
         raise DomainError(f"`offsets` must give each item fewer than 2^32 members, got {members[item]} for item {item}")
     n_draws = _validate.integer(n_draws, "n_draws", low=1, high=2**32 - 1)
     counts = _counts(members, fraction, count, n_draws)
-    keys = _validate.item_keys(items, members.size)
+    keys = _validate.item_keys(keys, members.size)
     seed, n_threads = _validate.seed(seed), _validate.threads(n_threads)
-    module = _backend.resolve(backend, "subsample")
+    module = _backend.resolve(backend, "subsample", beside is not None)
 
     draw_offsets = np.zeros(counts.size + 1, np.int64)
     np.cumsum(counts.ravel(), out=draw_offsets[1:])
-    indices = np.empty(draw_offsets[-1], np.int64)
-    module.subsample(starts, keys, draw_offsets, indices, n_draws=n_draws, seed=seed, n_threads=n_threads)
-    return Subsamples(indices, draw_offsets, n_draws)
+    indices = _device.empty((int(draw_offsets[-1]),), np.int64, beside)
+    options: dict[str, int] = dict(n_draws=n_draws, seed=seed, n_threads=n_threads)
+    if beside is not None:
+        starts, keys, draw_offsets = (_device.upload(a, beside) for a in (starts, keys, draw_offsets))
+        options["max_members"] = largest
+    module.subsample(starts, keys, draw_offsets, indices, **options)
+    return Subsamples(_device.result(indices), _device.result(draw_offsets), n_draws)
 
 
 def _counts(members: _validate.IntArray, fraction: Any, count: Any, n_draws: int) -> _validate.IntArray:

@@ -27,15 +27,24 @@ public:
         max_summed_ = math::kMaxSummedSupport<Real>;
     }
 
-    CM_HD void operator()(std::int64_t i) const {
+    CM_HD void operator()(std::int64_t i) const { (*this)(i, add_); }
+
+    /// The same into another accumulator.
+    template <class Other>
+    CM_HD void operator()(std::int64_t i, const Other& add) const {
         const Real* const p = particles_.positions.row(i);
-        const double row = (double(p[0]) - params_.origin_row) * params_.per_pixel;
-        const double col = (double(p[1]) - params_.origin_col) * params_.per_pixel;
+        at(i, (double(p[0]) - params_.origin_row) * params_.per_pixel,
+           (double(p[1]) - params_.origin_col) * params_.per_pixel, params_.per_pixel, add);
+    }
+
+    /// Deposit the weights of particle i at a place of the image [pixel].
+    template <class Other>
+    CM_HD void at(std::int64_t i, double row, double col, double per_pixel, const Other& add) const {
         switch (params_.assignment) {
-            case Assignment::ngp: assign(i, math::ngp_share(row), math::ngp_share(col)); break;
-            case Assignment::cic: assign(i, math::cic_share(row), math::cic_share(col)); break;
-            case Assignment::tsc: assign(i, math::tsc_share(row), math::tsc_share(col)); break;
-            case Assignment::sph: smooth(i, row, col, double(particles_.smoothing_length[i]) * params_.per_pixel);
+            case Assignment::ngp: assign(i, math::ngp_share(row), math::ngp_share(col), add); break;
+            case Assignment::cic: assign(i, math::cic_share(row), math::cic_share(col), add); break;
+            case Assignment::tsc: assign(i, math::tsc_share(row), math::tsc_share(col), add); break;
+            case Assignment::sph: smooth(i, row, col, double(particles_.smoothing_length[i]) * per_pixel, add);
         }
     }
 
@@ -53,21 +62,23 @@ private:
         return first > -n && double(length) > first;
     }
 
-    CM_HD void deposit(std::int64_t i, std::int64_t row, std::int64_t col, double share) const {
+    template <class Other>
+    CM_HD void deposit(std::int64_t i, std::int64_t row, std::int64_t col, double share, const Other& add) const {
         const Real* const weights = particles_.weights.row(i);
         for (std::int64_t channel = 0; channel < particles_.weights.cols; ++channel)
-            add_(channel, row, col, double(weights[channel]) * share);
+            add(channel, row, col, double(weights[channel]) * share);
     }
 
-    template <int N>
-    CM_HD void assign(std::int64_t i, const math::AxisShare<N>& in_rows, const math::AxisShare<N>& in_cols) const {
+    template <int N, class Other>
+    CM_HD void assign(std::int64_t i, const math::AxisShare<N>& in_rows, const math::AxisShare<N>& in_cols,
+                      const Other& add) const {
         if (!overlaps(in_rows.first, N, rows_) || !overlaps(in_cols.first, N, cols_)) return;
         const auto first_row = std::int64_t(in_rows.first), first_col = std::int64_t(in_cols.first);
         for (int j = 0; j < N; ++j)
             for (int k = 0; k < N; ++k) {
                 const std::int64_t row = first_row + j, col = first_col + k;
                 if (row >= 0 && row < rows_ && col >= 0 && col < cols_)
-                    deposit(i, row, col, in_rows.share[j] * in_cols.share[k]);
+                    deposit(i, row, col, in_rows.share[j] * in_cols.share[k], add);
             }
     }
 
@@ -87,10 +98,11 @@ private:
     }
 
     /// Samples at the centres of `split` x `split` parts of each pixel, normalised by their sum: see sph_kernel.hpp.
-    CM_HD void smooth(std::int64_t i, double row, double col, double support) const {
+    template <class Other>
+    CM_HD void smooth(std::int64_t i, double row, double col, double support, const Other& add) const {
         const math::SphSampling s = math::sph_sampling(shape_, support);
         if (s.split == 0) {
-            assign(i, math::ngp_share(row), math::ngp_share(col));
+            assign(i, math::ngp_share(row), math::ngp_share(col), add);
             return;
         }
         const double parts = double(s.split), u = row * parts, v = col * parts, per_support = 1 / s.support;
@@ -105,7 +117,7 @@ private:
         for (std::int64_t j = j_first; j <= j_last; ++j)
             for (std::int64_t k = k_first; k <= k_last; ++k) {
                 const double value = sample((double(j) + 0.5 - u) * per_support, (double(k) + 0.5 - v) * per_support);
-                if (value > 0) deposit(i, j / s.split, k / s.split, value * norm);
+                if (value > 0) deposit(i, j / s.split, k / s.split, value * norm, add);
             }
     }
 

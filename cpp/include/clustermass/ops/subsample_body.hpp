@@ -38,4 +38,10 @@ CM_HD void draw_row(const Subsampling& job, PhiloxKey key, std::int64_t row, Per
         for (std::uint32_t i = 0; i < wanted; ++i) job.indices[first + i] = base + permutation[n_steps + i];
 }
 
+/// The uniform number of an item.
+CM_HD double draw_uniform(std::int64_t item, PhiloxKey key) {
+    const PhiloxBlock block = philox(philox_counter(0, 0, std::uint64_t(item)), key);
+    return math::unit_interval(block.w0, block.w1);
+}
+
 }  // namespace clustermass::ops
