@@ -10,6 +10,12 @@ from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeErro
 from tests.reference import views as reference
 from tests.tolerances import SMOOTH, relative_l2
 
+
+@pytest.fixture
+def backend(host_backend):
+    return host_backend  # no CUDA form yet
+
+
 BOX = 20.0
 DIRECTIONS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, -1, 0], [-0.3, 0.4, -0.8], [0.577, 0.577, 0.578]])
 
