@@ -31,7 +31,7 @@ def test_densities_are_those_of_the_galaxies(path):
     assert (got[5].sum(axis=1) * velocity).sum() == pytest.approx(clusters.velocity[part][kept].mean(), abs=150)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 20])
+@pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("kind", ["pure", "contaminated"])
 def test_pictures_of_any_number(path, tmp_path, n, kind):
     picture = draw_clusters(read_clusters(path, kind), tmp_path / "a.png", n=n)

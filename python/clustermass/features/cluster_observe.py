@@ -13,6 +13,7 @@ from ..errors import MissingFieldError
 from ..ops.lightcone import GalaxyIndex, build_galaxy_index, select_lightcone
 from ..ops.noise import add_noise
 from .cluster_settings import ClusterSettings
+from .keys import mixed
 from .sightline import dispersion, frames, nearest_image, project, ragged_rows, relative_velocity, segment_sums
 from .survey import FluxLimit
 
@@ -182,16 +183,6 @@ def chosen_galaxies(universe: Universe, settings: ClusterSettings) -> IntArray:
             )
         keep &= galaxies.stellar_mass >= settings.min_stellar_mass
     return np.flatnonzero(keep)
-
-
-def mixed(a: IntArray, b: IntArray) -> IntArray:
-    """One 64-bit number for each pair of numbers, well spread: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        z = a.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + b.astype(np.uint64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return z.view(np.int64)
 
 
 def summarise(seen: Observations) -> dict[str, NDArray[Any]]:

@@ -30,9 +30,9 @@ class Survey:
     Parameters
     ----------
     limit : float
-        Apparent magnitude in SDSS r, without K-correction and extinction.
+        Apparent magnitude in SDSS r; nothing is added for K-correction or extinction.
     nearest, farthest : float
-        Comoving distances [Mpc/h]. The published farthest is 250; a nearest one is not published.
+        Comoving distances [Mpc/h], up to 1500. The published farthest is 250; a nearest one is not published.
 
     References
     ----------
@@ -46,7 +46,7 @@ class Survey:
     def __post_init__(self) -> None:
         check.number(self.limit, "limit", low=-30, high=60)
         check.number(self.nearest, "nearest", above=0)
-        check.number(self.farthest, "farthest", low=self.nearest)
+        check.number(self.farthest, "farthest", low=self.nearest, high=1500.0)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _draw(shown: ClusterSet) -> Any:
     density = densities(shown)
     columns = min(2, len(shown))
     lines = -(-len(shown) // columns)
-    left, bottom, gap, head = 0.75, 0.5, 0.45, 0.95
+    left, bottom, gap, head = 0.75, 0.5, 0.45, 0.78
     block = (2 * _PANEL[0] + 0.95, _PANEL[1] + gap)
     size = (left + columns * block[0] - 0.75, bottom + lines * block[1] + head - gap - 0.25)
     figure = Figure(figsize=size, dpi=130)

@@ -64,30 +64,7 @@ def _redshift_behind(depth: FloatArray, redshift: FloatArray, cosmology: Cosmolo
     return np.asarray(z)
 
 
-def redshift_of(distance: FloatArray, cosmology: Cosmology) -> FloatArray:
-    """Redshift at each comoving distance [Mpc], to rounding, up to a redshift of 20; negative before the observer.
-
-    Two steps of Newton's method from a table: the same bits for an entry whatever else is asked.
-    """
-    distance = np.asarray(distance, np.float64)
-    unit = units.SPEED_OF_LIGHT / (100.0 * cosmology.h)
-    z = np.interp(distance, _comoving(_TABLE, cosmology), _TABLE)
-    for _ in range(2):  # errors: 1e-6 in the table, then 1e-12, then rounding
-        z = z - (_comoving(z, cosmology) - distance) / unit * cosmology.expansion(z)
-    return np.asarray(z)
-
-
-def _comoving(redshift: FloatArray, cosmology: Cosmology) -> FloatArray:
-    """Comoving distance [Mpc], negative for a negative redshift."""
-    nodes, weights = _RULE
-    half = 0.5 * redshift[..., None]
-    integral = (half * weights / cosmology.expansion(half * (1.0 + nodes))).sum(axis=-1)
-    return np.asarray(units.SPEED_OF_LIGHT / (100.0 * cosmology.h) * integral)
-
-
-_TABLE = np.linspace(-0.2, 20.0, 20_201)
 _SHORT_RULE = np.polynomial.legendre.leggauss(4)
-_RULE = np.polynomial.legendre.leggauss(16)
 
 
 def frames(lines_of_sight: FloatArray) -> FloatArray:
