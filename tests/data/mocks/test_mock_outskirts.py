@@ -9,7 +9,13 @@ from clustermass.data.mocks.profiles import Epoch
 from clustermass.data.mocks.universe import outskirts
 from clustermass.data.mocks.universe.dynamics import make_jeans_table
 from clustermass.data.mocks.universe.galaxies import block_hosts, make_galaxy_model, mean_members
-from clustermass.data.mocks.universe.infall import FLOW_RADII, mean_overdensity, solve_spherical_flow, truncation_radius
+from clustermass.data.mocks.universe.infall import (
+    FLOW_RADII,
+    mean_overdensity,
+    radial_velocity,
+    solve_spherical_flow,
+    truncation_radius,
+)
 from clustermass.data.mocks.universe.members import join_hosts
 from clustermass.data.universe import Haloes
 
@@ -137,8 +143,9 @@ def test_infall_is_that_of_the_spherical_model_and_fades_inside():
     around = around_of()
     s = np.array([0.9, 1.5, 3.0, 4.5])
     row = np.zeros(4, np.int64)
-    got = outskirts.infall_velocities(around.hosts, row, s, FLOW, around.peak_height, EPOCH)
     hosts = around.hosts
+    got = radial_velocity(FLOW, s, hosts.concentration[row], hosts.mean[row], around.peak_height[row], EPOCH)
+    got *= 100 * EPOCH.h * EPOCH.expansion * EPOCH.scale_factor * hosts.r200c[0]
     r200m = float(hosts.mean[0])
     mean = mean_overdensity(4.3, r200m, float(truncation_radius(2.0)) * r200m, EPOCH)
     delta = np.interp(s, FLOW_RADII, mean)

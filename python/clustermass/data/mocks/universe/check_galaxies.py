@@ -53,7 +53,7 @@ def check_galaxies(universe: Universe) -> list[CheckTable]:
         check_richness(universe, members),
         check_directions(members),
         check_purity(views),
-        check_masses(views),
+        check_masses(views, is_promised=not universe.galaxies.is_central.any()),
         check_two_point(universe),
     ]
 
@@ -198,11 +198,11 @@ def check_purity(views: Views) -> CheckTable:
     )
 
 
-def check_masses(views: Views) -> CheckTable:
+def check_masses(views: Views, is_promised: bool = True) -> CheckTable:
     """Masses from the velocity dispersion, of members and of all in the cylinder, from 1e14 to 1e15 Msun/h.
 
     Published (Ho et al. 2019): 0.14 to 0.18 dex pure, 0.37 contaminated; promised 0.13 to 0.22 and 0.28 to 0.45 for the
-    occupation of those mocks.
+    occupation of those mocks: with the centrals of all haloes the cylinder holds several times the interlopers.
     """
     pure = fit_masses(views.log10_mass, views.n_pure, views.sigma_pure)
     contaminated = fit_masses(views.log10_mass, views.n_all, views.sigma_all)
@@ -216,7 +216,7 @@ def check_masses(views: Views) -> CheckTable:
         "scatter in dex of Ho et al. 2019; sigma at 1e15 Msun/h",
         ("galaxies", "views", "sigma15", "slope", "median", "scatter", "half 68 %", "published"),
         rows,
-        is_met=None if pure.residual.size < 100 else bool(bounds),
+        is_met=bool(bounds) if is_promised and pure.residual.size >= 100 else None,
     )
 
 

@@ -98,4 +98,28 @@ def mean_overdensity(concentration: float, r200m: float, truncation: float, epoc
     return np.asarray(halo + around)
 
 
+def radial_velocity(
+    flow: SphericalFlow,
+    s: FloatArray,
+    concentration: FloatArray,
+    r200m: FloatArray,
+    peak_height: FloatArray,
+    epoch: Epoch,
+) -> FloatArray:
+    """Mean radial velocity over H r200c at s = r / r200c from haloes, negative inwards; all of the same length.
+
+    The spherical model at the mean overdensity inside (`mean_overdensity`), fading from twice to once r200c, where what
+    is inside has fallen through and orbits. r200m over r200c. By bins of 0.02 in log10 of the concentration.
+    """
+    radial = np.empty(s.size)
+    key = np.round(np.log10(concentration) / 0.02).astype(np.int64)
+    for k in np.unique(key):
+        at = key == k
+        edge = float(r200m[at].mean())
+        reach = float(truncation_radius(peak_height[at]).mean()) * edge
+        overdensity = mean_overdensity(10.0 ** (0.02 * float(k)), edge, reach, epoch)
+        radial[at] = flow(np.interp(np.log(s[at]), _LOG_R, overdensity)) * s[at]
+    return radial * np.clip(s - 1.0, 0.0, 1.0)
+
+
 FLOW_RADII = np.exp(_LOG_R)  #: r / r200c of `mean_overdensity`

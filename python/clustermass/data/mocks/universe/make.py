@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...universe import Universe
 from .haloes import make_haloes
+from .inflow import let_fall
 from .populate import populate
 from .settings import UniverseSettings
 
@@ -43,7 +44,7 @@ def make_universe(settings: UniverseSettings | None = None) -> Universe:
     (True, True)
     """
     settings = settings or UniverseSettings()
-    field = make_haloes(settings)
+    field = let_fall(make_haloes(settings), settings)
     return Universe(
         haloes=field.haloes,
         galaxies=populate(field, settings),

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from ...universe import Haloes
 from ..profiles import Epoch
 from .dynamics import JeansTable
-from .infall import FLOW_RADII, SphericalFlow, mean_overdensity, truncation_radius
+from .infall import FLOW_RADII, SphericalFlow, mean_overdensity, radial_velocity, truncation_radius
+from .inflow import LOWEST, REACH, fade
 from .members import Hosts
 from .nfw import FloatArray
 
-LOWEST = 1e13  #: Msun/h: haloes above it have outskirts
-REACH = 5.0  #: r200c, to where they reach
 LARGEST = 0.3  #: of the cluster's mass: the most massive haloes that are added
 _EDGES = np.linspace(0.0, 1.0, 9)  # of shells, in ln r from the virial radius to REACH
 _MASS_STEP = 0.25  # dex: haloes in a bin of mass share what is missing around them
@@ -201,26 +200,6 @@ def draw_radii(
     return part[row], np.cbrt(low + (high - low) * rng.random(row.size))
 
 
-def infall_velocities(
-    hosts: Hosts, row: NDArray[np.int64], s: FloatArray, flow: SphericalFlow, peak_height: FloatArray, epoch: Epoch
-) -> FloatArray:
-    """Mean radial velocity at s = r / r200c around these hosts [km/s], negative inwards.
-
-    The spherical model at the mean overdensity inside (NFW, truncated as Diemer & Kravtsov 2014, and outer profile),
-    fading from twice to once r200c, where what is inside has fallen through and orbits. By bins of 0.02 in log10 c.
-    """
-    radial = np.empty(s.size)
-    key = np.round(np.log10(hosts.concentration[row]) / 0.02).astype(np.int64)
-    for k in np.unique(key):
-        at = key == k
-        c = 10.0 ** (0.02 * k)
-        r200m = float(hosts.mean[row[at]].mean())
-        reach = float(truncation_radius(peak_height[row[at]]).mean()) * r200m
-        overdensity = np.interp(np.log(s[at]), np.log(FLOW_RADII), mean_overdensity(c, r200m, reach, epoch))
-        radial[at] = flow(overdensity) * s[at] * hosts.circular[row[at]] / 10.0  # H r200c = V200 / 10
-    return radial * np.clip(s - 1.0, 0.0, 1.0)
-
-
 def place(
     around: Around,
     row: NDArray[np.int64],
@@ -240,13 +219,14 @@ def place(
     direction = rng.standard_normal((row.size, 3)) * hosts.axes[row]
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     direction = np.einsum("ni,nij->nj", direction, hosts.frames[row])
-    fade = np.clip((REACH - s) / (REACH - hosts.mean[row]), 0.0, 1.0)
-    mean = infall_velocities(hosts, row, s, flow, around.peak_height, epoch)
+    share = fade(s, hosts.mean[row])
+    mean = radial_velocity(flow, s, hosts.concentration[row], hosts.mean[row], around.peak_height[row], epoch)
+    mean *= hosts.circular[row] / 10.0  # H r200c = V200 / 10
     sigma = np.sqrt(table.radial(hosts.concentration[row], s)) * hosts.circular[row] * hosts.boost[row]
     own = mean[:, None] * direction + sigma[:, None] * rng.standard_normal((row.size, 3))
     positions = haloes.positions[halo] + (s * haloes.r200c[halo])[:, None] * direction
     return Infalling(
-        like, wrap(positions, around.box_size), fade[:, None] * (haloes.velocities[halo] + own), 1.0 - fade
+        like, wrap(positions, around.box_size), share[:, None] * (haloes.velocities[halo] + own), 1.0 - share
     )
 
 

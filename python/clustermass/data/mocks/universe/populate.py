@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,10 +20,11 @@ from .galaxies import (
 )
 from .haloes import HaloField
 from .infall import solve_spherical_flow
+from .inflow import LOWEST, by_mass, peak_height
 from .members import Hosts, join_hosts
 from .nfw import FloatArray
 from .occupation import central_fraction
-from .outskirts import LOWEST, Around, draw_infalling, wrap
+from .outskirts import Around, draw_infalling, wrap
 from .settings import UniverseSettings
 from .streams import stream
 
@@ -74,12 +74,6 @@ def tidal_axes(field: HaloField, rows: NDArray[np.int64], h: float) -> FloatArra
     return axes
 
 
-def _by_mass(relation: Callable[[FloatArray], FloatArray], mass: FloatArray) -> FloatArray:
-    """A smooth relation of mass at many masses, by interpolation in ln M."""
-    grid = np.geomspace(0.99 * mass.min(), 1.01 * mass.max(), 200)
-    return np.asarray(np.interp(np.log(mass), np.log(grid), relation(grid)))
-
-
 def around_clusters(
     field: HaloField,
     model: GalaxyModel,
@@ -90,18 +84,15 @@ def around_clusters(
 ) -> Galaxies:
     """Galaxies of no halo of the box around those above `LOWEST`, in groups: centrals too, whatever the preset."""
 
-    def peak_height(mass: FloatArray) -> FloatArray:
-        return 1.686 / linear.linear_sigma(settings, linear.lagrangian_radius(settings, mass))
-
     around = Around(
         haloes=field.haloes,
         rows=np.flatnonzero(field.haloes.m200c * model.epoch.h > LOWEST),
         hosts=clusters,
         members=mean_members(model, clusters),
         weights=np.where(weights > _FEW, weights, 0.0),
-        bias=_by_mass(lambda mass: linear.halo_bias(settings, mass), field.haloes.m200c),
+        bias=by_mass(lambda mass: linear.halo_bias(settings, mass), field.haloes.m200c),
         brought=brought,
-        peak_height=_by_mass(peak_height, clusters.m200m),
+        peak_height=peak_height(settings, clusters.m200m),
         box_size=settings.box_size,
     )
     flow = solve_spherical_flow(model.epoch)
