@@ -58,7 +58,7 @@ def brute_force(universe, cluster, axis):
 
 
 def test_cylinders_are_those_of_brute_force():
-    universe = make_universe(n_haloes=8, per_halo=20, n_field=1500, box_size=60.0)
+    universe = make_universe(n_haloes=8, per_halo=20, n_field=4000, box_size=100.0)
     views = measure.view_clusters(universe, 0.0)
     for axis in range(3):
         for cluster in (0, 3, 7):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ....ops.lightcone import build_galaxy_index, select_lightcone
 from ...universe import Universe
 from .nfw import FloatArray
 
@@ -86,54 +87,33 @@ def view_clusters(universe: Universe, lowest: float = 10**13.5) -> Views:
     Velocities are those of the Hubble flow across the box and peculiar ones, relative to the halo, added without
     relativistic terms (below 1 % at 2200 km/s). Centrals of the clusters are left out.
     """
-    haloes, h = universe.haloes, universe.cosmology.h
+    haloes, galaxies, h = universe.haloes, universe.galaxies, universe.cosmology.h
     clusters = np.flatnonzero(haloes.m200c * h >= lowest)
-    members = members_of(universe, lowest / h)
+    seen = select_lightcone(
+        build_galaxy_index(galaxies.positions, galaxies.velocities, box_size=universe.box_size, hosts=galaxies.host),
+        np.tile(haloes.positions[clusters], (3, 1)),
+        np.tile(haloes.velocities[clusters], (3, 1)),
+        np.repeat(np.eye(3), clusters.size, axis=0),
+        targets=np.tile(clusters, 3),
+        redshift=universe.redshift,
+        cosmology=universe.cosmology,
+        aperture=APERTURE / h,
+        max_velocity=WINDOW,
+        relativistic=False,
+    )
+    n = 3 * clusters.size
+    view = np.repeat(np.arange(n), np.diff(seen.offsets))
+    kept = ~(seen.is_member & galaxies.is_central[seen.indices])
+    n_all, sigma_all = dispersion_by_group(view[kept], seen.velocity[kept], n)
+    n_true = np.bincount(view[kept & seen.is_member], minlength=n).astype(float)
     order = np.full(haloes.n, -1)
     order[clusters] = np.arange(clusters.size)
-    parts = [_view(universe, clusters, members, order, axis) for axis in range(3)]
-    log_mass = np.log10(haloes.m200c[clusters] * h)
-    return Views(np.tile(log_mass, 3), *(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _view(
-    universe: Universe, clusters: NDArray[np.int64], members: Members, order: NDArray[np.int64], axis: int
-) -> tuple[FloatArray, ...]:
-    """Columns of `Views` after the mass, along one axis."""
-    a = 1.0 / (1.0 + universe.redshift)
-    hubble = 100.0 * universe.cosmology.h * float(universe.cosmology.expansion(universe.redshift)) * a
-    row, galaxy, depth = _in_cylinders(universe, clusters, axis)
-    velocity = hubble * depth + universe.galaxies.velocities[galaxy, axis]
-    velocity -= universe.haloes.velocities[clusters[row], axis]
-    own_central = universe.galaxies.is_central[galaxy] & (universe.galaxies.host[galaxy] == clusters[row])
-    kept = (np.abs(velocity) < WINDOW) & ~own_central
-    row, galaxy, velocity = row[kept], galaxy[kept], velocity[kept]
-    n_all, sigma_all = dispersion_by_group(row, velocity, clusters.size)
-    is_true = universe.galaxies.host[galaxy] == clusters[row]
-    n_true = np.bincount(row[is_true], minlength=clusters.size).astype(float)
-    pure = hubble * members.offset[:, axis] + members.velocity[:, axis]
-    n_pure, sigma_pure = dispersion_by_group(order[members.row], pure, clusters.size)
-    return n_pure, n_true, n_all, sigma_pure, sigma_all
-
-
-def _in_cylinders(
-    universe: Universe, clusters: NDArray[np.int64], axis: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-    """(cluster, galaxy, depth along the axis [comoving Mpc]) of all pairs within the aperture across it."""
-    from scipy.spatial import cKDTree
-
-    size, across = universe.box_size, [k for k in range(3) if k != axis]
-    tree = cKDTree(universe.galaxies.positions[:, across], boxsize=size)
-    centres = universe.haloes.positions[clusters]
-    rows, found = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for first in range(0, clusters.size, 4096):
-        near = tree.query_ball_point(centres[first : first + 4096][:, across], APERTURE / universe.cosmology.h)
-        number = [len(one) for one in near]
-        rows.append(first + np.repeat(np.arange(len(near)), number))
-        found.append(np.concatenate([np.asarray(one, np.int64) for one in near]))
-    row, galaxy = np.concatenate(rows), np.concatenate(found)
-    depth = universe.galaxies.positions[galaxy, axis] - centres[row, axis]
-    return row, galaxy, depth - size * np.round(depth / size)
+    members = members_of(universe, lowest / h)
+    hubble = 100.0 * h * float(universe.cosmology.expansion(universe.redshift)) / (1.0 + universe.redshift)
+    rows = (order[members.row] + np.arange(3)[:, None] * clusters.size).ravel()
+    n_pure, sigma_pure = dispersion_by_group(rows, (hubble * members.offset + members.velocity).T.ravel(), n)
+    log_mass = np.tile(np.log10(haloes.m200c[clusters] * h), 3)
+    return Views(log_mass, n_pure, n_true, n_all, sigma_pure, sigma_all)
 
 
 @dataclass(frozen=True)
