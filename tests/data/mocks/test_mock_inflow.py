@@ -99,3 +99,10 @@ def test_far_haloes_and_places_stay_as_they_were(field):
 def test_a_box_without_clusters_is_left_alone(field):
     lonely = staged(field, [[1, 1, 1], [2, 2, 2]], [5e12, 1e12])
     assert inflow.let_fall(lonely, SETTINGS) is lonely
+
+
+def test_large_haloes_do_not_fall_towards_small_ones(field):
+    two = staged(field, [[30, 30, 30], [30, 30, 33.3]], [1e15, 2e13])  # each within five radii of the other
+    large, small = inflow.let_fall(two, SETTINGS).haloes.velocities
+    np.testing.assert_array_equal(large, [0, 0, 0])
+    assert small[2] < -100
