@@ -31,6 +31,8 @@ _PUBLIC: dict[str, str] = {
     "MapSettings": "features.maps",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
+    "PhaseSpaceBatch": "features.batches",
+    "PhaseSpaceBatcher": "features.batches",
     "Subsamples": "ops.subsample",
     "Survey": "features.cluster_settings",
     "Targets": "features.targets",
@@ -112,6 +114,8 @@ if TYPE_CHECKING:
     from .data.universe import Universe as Universe
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
+    from .features.batches import PhaseSpaceBatch as PhaseSpaceBatch
+    from .features.batches import PhaseSpaceBatcher as PhaseSpaceBatcher
     from .features.channels import CHANNELS as CHANNELS
     from .features.channels import Channel as Channel
     from .features.channels import channel_fields as channel_fields
