@@ -85,8 +85,8 @@ class PhaseSpaceBatcher:
     Determinism: a batch is a function of the catalogue, the options, the seed and the number of the step: training goes
     on at any step without a history, and the bits do not depend on `n_threads`. The grid of a cluster depends on the
     seed, the step and the number of the cluster, not on the others in its batch (docs/determinism.md). Cost: that of
-    `estimate_density`, and with 100 galaxies and 48 x 48 cells 60 % more for draws, errors and copies; with larger grids
-    less. Memory: besides the batch, up to two numbers per member of its clusters. Gradients are not kept.
+    `estimate_density`, and with 100 galaxies and 48 x 48 cells 60 % more for draws, errors and copies; less with larger
+    grids. Memory: besides the batch, up to two numbers per member of its clusters. Gradients are not kept.
 
     Examples
     --------
