@@ -103,6 +103,18 @@ def test_modes_have_the_linear_power_and_sigma8():
     assert float(linear.linear_sigma(UniverseSettings(redshift=0.0), eight)) == pytest.approx(0.8228, rel=1e-3)
 
 
+def test_linear_power_at_a_redshift_gives_the_variance_there():
+    """Growth enters squared: the integral over k against colossus' own sigma of spheres."""
+    settings = UniverseSettings(redshift=0.8)
+    eight = 8.0 / settings.cosmology.h
+    k = np.geomspace(1e-4, 20.0, 8000)
+    window = 3 * (np.sin(k * eight) - k * eight * np.cos(k * eight)) / (k * eight) ** 3
+    steps = linear.linear_power(settings, k) * window**2 * k**3 / (2 * np.pi**2)
+    sigma = np.sqrt(np.trapezoid(steps, np.log(k)))
+    assert sigma == pytest.approx(float(linear.linear_sigma(settings, eight)), rel=1e-3)
+    assert sigma < 0.7 * 0.8228
+
+
 def test_modes_are_those_of_a_real_field_and_do_not_depend_on_the_mesh():
     small, large = Mesh(16, 100.0).white_modes(3), Mesh(24, 100.0).white_modes(3)
     low = np.arange(-7, 8)
