@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _validate, units
 from ..errors import ArrayError, DomainError, DTypeError
+from ._tensors import accepts_tensors
 
 GALAXIES_PER_CELL = 32
 MAX_CELLS_PER_AXIS = 1024
@@ -94,6 +95,7 @@ def _cell_grid(pos: NDArray[Any], box: float | None) -> tuple[Any, Any, Any]:
     return tuple(map(int, n_cells)), tuple(map(float, low)), tuple(map(float, extent / n_cells))
 
 
+@accepts_tensors
 def build_galaxy_index(
     positions: ArrayLike,
     velocities: ArrayLike,

@@ -9,12 +9,15 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_OF_INDEX = ("x", "records")  # attributes by which an index of tensors is known
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether `value` is a torch tensor, or an index (`ParticleIndex`) made of them."""
+    """Whether `value` is a torch tensor, or an index (`ParticleIndex`, `GalaxyIndex`) made of them."""
     tensor = getattr(sys.modules.get("torch"), "Tensor", None)
-    return tensor is not None and (isinstance(value, tensor) or isinstance(getattr(value, "x", None), tensor))
+    if tensor is None:
+        return False
+    return isinstance(value, tensor) or any(isinstance(getattr(value, name, None), tensor) for name in _OF_INDEX)
 
 
 def accepts_tensors(function: Callable[P, R]) -> Callable[P, R]:

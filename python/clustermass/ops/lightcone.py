@@ -18,6 +18,7 @@ from ._galaxy_index import integers
 from ._sightlines import Sightlines, make_sightlines
 from ._sightlines import axis_directions as axis_directions
 from ._sightlines import fibonacci_directions as fibonacci_directions
+from ._tensors import accepts_tensors
 
 _FIRST_ROOM = 1 << 16  # galaxies that the first try of a selection has room for
 
@@ -90,6 +91,7 @@ class _Room:
         return LightconeSelection(**self.arrays)
 
 
+@accepts_tensors
 def select_lightcone(
     index: GalaxyIndex,
     centres: ArrayLike,

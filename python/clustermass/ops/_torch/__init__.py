@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .beam import beam_adjoint, convolve_beam
 from .kde import differentiate_density, estimate_density
+from .lightcone import build_galaxy_index, select_lightcone
 from .noise import add_noise
 from .project import differentiate_projection, project_particles
 from .subsample import draw_subsamples
@@ -15,6 +16,7 @@ from .views import build_particle_index, project_views
 __all__ = [
     "add_noise",
     "beam_adjoint",
+    "build_galaxy_index",
     "build_particle_index",
     "convolve_beam",
     "differentiate_density",
@@ -23,4 +25,5 @@ __all__ = [
     "estimate_density",
     "project_particles",
     "project_views",
+    "select_lightcone",
 ]
