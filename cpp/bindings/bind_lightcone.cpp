@@ -84,11 +84,11 @@ std::int64_t select(const py::dict& arrays, const py::dict& queries, const py::d
         arrays, n_cells, origin, cell_size, box);
     const auto sightlines =
         read_sightlines(get(queries, "centres"), get(queries, "rotations"), get(queries, "numbers"));
-    const auto coefficients = table<const double>(get(queries, "table"), "table", kAnyLength, 4);
+    const auto coefficients = table<const double>(get(queries, "table"), "table", 4);
     const auto m = std::int64_t(sightlines.size());
     const ops::LightconeQueries all{{sightlines.data(), m},
                                     span<const std::int64_t>(get(queries, "targets"), "targets"),
-                                    {coefficients.data, coefficients.rows, table_start, table_per_step},
+                                    {coefficients.data, coefficients.cols, table_start, table_per_step},
                                     max_velocity,
                                     is_cone,
                                     is_relativistic};

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 16;               // queries that share their room
 constexpr std::int64_t kWave = 1024;              // queries between two copies into the result
+constexpr std::int64_t kPrefetched = 512;         // coarse numbers of a cell; the processor goes on by itself
 constexpr std::int64_t kMaxCandidates = 1 << 16;  // that the loop is given at a time, or one cell
 
 const LightconeLoops& loops() {
@@ -78,9 +79,9 @@ struct ChunkResult {
 /// The cells that one query looks into.
 class Visitor {
 public:
-    Visitor(const CellGrid& cells, double box, const std::int64_t* cell_start, const math::Sightline& query,
-            bool is_cone)
-        : cells_(cells), box_(box), cell_start_(cell_start), query_(query) {
+    Visitor(const CellGrid& cells, double box, const std::int64_t* cell_start, const std::uint16_t* coarse,
+            const math::Sightline& query, bool is_cone)
+        : cells_(cells), box_(box), cell_start_(cell_start), coarse_(coarse), query_(query) {
         double largest_step = 0, diagonal = 0;
         for (int a = 0; a < 3; ++a) {
             const double size = cells.size[a], step = size / double(kCoarseSteps);
@@ -141,12 +142,16 @@ private:
         }
         visit.begin = cell_start_[flat];
         visit.end = cell_start_[flat + 1];
-        if (visit.begin < visit.end) visits.push_back(visit);
+        if (visit.begin == visit.end) return;
+        visits.push_back(visit);
+        for (std::int64_t at = 3 * visit.begin; at < std::min(3 * visit.end, 3 * visit.begin + kPrefetched); at += 32)
+            __builtin_prefetch(coarse_ + at);  // looked at once all cells are known
     }
 
     const CellGrid& cells_;
     const double box_;
     const std::int64_t* const cell_start_;
+    const std::uint16_t* const coarse_;
     const math::Sightline& query_;
     double side_[3][3] = {}, half_[3] = {}, middle_[3] = {}, to_corner_[3] = {};  // along x, y and the line of sight
     double reach_ = 0, near_ = 0, far_ = 0;
@@ -180,11 +185,13 @@ private:
     void select_chunk(std::int64_t first, std::int64_t last, ChunkResult& result) const {
         const auto select = loop_of(index_).select;
         std::vector<CellVisit> visits;
+        visits.reserve(64);
         result.size = 0;
         for (std::int64_t q = first; q < last; ++q) {
             const math::Sightline& query = queries_.sightlines[q];
             const std::int64_t before = result.size, target = queries_.targets.size ? queries_.targets[q] : kNoTarget;
-            const Visitor visitor(index_.cells, index_.box, index_.cell_start.data, query, queries_.is_cone);
+            const Visitor visitor(index_.cells, index_.box, index_.cell_start.data, index_.coarse.data, query,
+                                  queries_.is_cone);
             visits.clear();
             visitor.find(visits);
             for (std::size_t v = 0; v < visits.size();) {

@@ -32,14 +32,33 @@ CM_HD void look(const std::uint16_t* cx, const std::uint16_t* cy, const std::uin
     }
 }
 
+/// Observe the survivors. Out of line and with pointers that promise to be alone, so that the loop becomes vectors.
+template <bool IsCone, bool IsRelativistic>
+__attribute__((noinline)) void observe_all(const math::Sightline& sightline, const LightconeQueries& queries,
+                                           Survivors& __restrict s) {
+    const math::Sightline q = sightline;
+    const math::HubbleTable table = queries.table;
+    const double max_velocity = queries.max_velocity;
+    const int n = s.n;
+    for (int i = 0; i < n; ++i) {
+        const math::Observed o = math::observe<IsCone, IsRelativistic>(q, table, max_velocity, s.d[0][i], s.d[1][i],
+                                                                       s.d[2][i], s.w[0][i], s.w[1][i], s.w[2][i]);
+        s.x[i] = o.x;
+        s.y[i] = o.y;
+        s.velocity[i] = o.velocity;
+        s.distance[i] = o.distance;
+        s.keep[i] = std::int64_t(o.is_selected);
+    }
+}
+
 template <bool IsCone, bool IsRelativistic, class Real>
 struct Selector {
     const GalaxyIndexIn<Real>& index;
     const LightconeQueries& queries;
-    const math::Sightline query;
+    const math::Sightline& query;
     const std::int64_t target;
     SelectionRoom& room;
-    Survivors survivors;
+    Survivors& survivors;
 
     /// Decide on all survivors, from the positions as given and in float64, and empty the list.
     void decide() {
@@ -50,18 +69,7 @@ struct Selector {
             for (int a = 0; a < 3; ++a) s.d[a][i] = double(record[a]) - s.visit[i]->centre[a];
             for (int a = 0; a < 3; ++a) s.w[a][i] = double(record[3 + a]);
         }
-        const math::Sightline q = query;
-        const math::HubbleTable table = queries.table;
-        const double max_velocity = queries.max_velocity;
-        for (int i = 0; i < n; ++i) {
-            const math::Observed o = math::observe<IsCone, IsRelativistic>(q, table, max_velocity, s.d[0][i], s.d[1][i],
-                                                                           s.d[2][i], s.w[0][i], s.w[1][i], s.w[2][i]);
-            s.x[i] = o.x;
-            s.y[i] = o.y;
-            s.velocity[i] = o.velocity;
-            s.distance[i] = o.distance;
-            s.keep[i] = std::int64_t(o.is_selected);
-        }
+        observe_all<IsCone, IsRelativistic>(query, queries, s);
         const bool knows_members = target >= 0 && index.hosts.size > 0;
         std::int64_t to = room.size;
         for (int i = 0; i < n; ++i) {
@@ -107,8 +115,9 @@ struct Selector {
 template <bool IsCone, bool IsRelativistic, class Real>
 void select_as(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries, const math::Sightline& query,
                const CoarseAperture& aperture, Span<const CellVisit> visits, std::int64_t target, SelectionRoom& room) {
-    Selector<IsCone, IsRelativistic, Real> selector{index, queries, query, target, room, {}};
-    selector.survivors.n = 0;
+    Survivors survivors;  // not initialised: filled from the front
+    survivors.n = 0;
+    Selector<IsCone, IsRelativistic, Real> selector{index, queries, query, target, room, survivors};
     for (std::int64_t v = 0; v < visits.size; ++v) selector.visit(visits[v], aperture);
     selector.decide();
 }

@@ -27,13 +27,14 @@ void test_velocities_add_up_like_rapidities() {
 }
 
 void test_the_table_is_made_of_cubic_polynomials() {
-    const double coefficients[2][4] = {{1, 2, 3, 4}, {10, 1, 0, 0}};
+    const double coefficients[4][2] = {{1, 10}, {2, 1}, {3, 0}, {4, 0}};
     const math::HubbleTable table{&coefficients[0][0], 2, 100.0, 0.5};
     CHECK(math::recession_velocity(table, 100.0) == 1.0);
     CHECK(math::recession_velocity(table, 101.0) == 1 + 0.5 * (2 + 0.5 * (3 + 0.5 * 4)));
     CHECK(math::recession_velocity(table, 102.0) == 10.0);
     CHECK(math::recession_velocity(table, 105.0) == 11.5);  // beyond the last interval its polynomial goes on
-    CHECK(math::recession_velocity(table, 98.0) == 1 - 1 * (2 - 1 * (3 - 1 * 4.0)));
+    CHECK(math::recession_velocity(table, 99.0) == 1 - 0.5 * (2 - 0.5 * (3 - 0.5 * 4)));  // and before the first
+    CHECK(std::isfinite(math::recession_velocity(table, -1e9)));
 }
 
 void test_classical_velocity_and_edges() {

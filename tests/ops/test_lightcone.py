@@ -259,10 +259,10 @@ def test_each_query_may_have_its_redshift(backend, rng):
 @pytest.mark.parametrize("cosmology", [COSMOLOGY, Cosmology(h=0.7, omega_m=1.0), Cosmology(0.7, 0.3, 0.9)])
 def test_the_table_of_recession_velocities_is_exact_enough(cosmology):
     table, start, per_step = _sightlines.recession_table(cosmology, 0.0, 3.0)
-    d = start + (np.arange(0, 10 * len(table)) / 10 + 0.05) / per_step
+    d = start + (np.arange(0, 10 * table.shape[1]) / 10 + 0.05) / per_step
     k = np.floor((d - start) * per_step).astype(int)
     t = (d - start) * per_step - k
-    got = np.polynomial.polynomial.polyval(t, table[k].T, tensor=False)
+    got = np.polynomial.polynomial.polyval(t, table[:, k], tensor=False)
     np.testing.assert_allclose(got, reference.recession(reference.redshift_at(d, cosmology)), atol=RECESSION)
 
 

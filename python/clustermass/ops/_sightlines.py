@@ -48,7 +48,7 @@ def recession_velocity(redshift: FloatArray) -> FloatArray:
 def recession_table(cosmology: Cosmology, low: float, high: float) -> tuple[FloatArray, float, float]:
     """Cubic Hermite polynomials of the recession velocity by comoving distance, from d_c(low) to beyond d_c(high).
 
-    Returns the coefficients (n, 4), lowest power first, of the place in an interval from 0 to 1; the start of the first
+    Returns the coefficients (4, n), lowest power first, of the place in an interval from 0 to 1; the start of the first
     interval [Mpc] and the intervals per Mpc.
     """
     start, stop = (float(d) for d in cosmology.comoving_distance(np.array([low, high])))
@@ -62,7 +62,7 @@ def recession_table(cosmology: Cosmology, low: float, high: float) -> tuple[Floa
     slope = units.SPEED_OF_LIGHT * 4.0 * growth / (growth**2 + 1.0) ** 2 * per_mpc * cosmology.expansion(z) * _STEP
     rise = np.diff(value)
     first, second = slope[:-1], slope[1:]
-    table = np.stack([value[:-1], first, 3 * rise - 2 * first - second, first + second - 2 * rise], axis=1)
+    table = np.stack([value[:-1], first, 3 * rise - 2 * first - second, first + second - 2 * rise])
     return np.ascontiguousarray(table), start, 1.0 / _STEP
 
 
@@ -159,7 +159,7 @@ def make_sightlines(
         _check_speed(max(window, max_speed, float(np.abs(along).max(initial=0.0))))
     distance = _same_or_each(cosmology.comoving_distance, z)
     hubble = 100.0 * cosmology.h * cosmology.expansion(z) / (1.0 + z)
-    table, start, per_step = np.zeros((0, 4)), 0.0, 1.0
+    table, start, per_step = np.zeros((4, 0)), 0.0, 1.0
     if is_relativistic:
         # The recession velocity of redshift z has the rapidity ln(1 + z), and rapidities add up.
         middle, width = np.log1p(z) + _rapidity(along), _rapidity(window) + _rapidity(max_speed)

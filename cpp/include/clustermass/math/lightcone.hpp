@@ -24,20 +24,21 @@ struct Sightline {
 
 /// Recession velocity as a function of the distance from the observer: cubic polynomials on equal intervals.
 struct HubbleTable {
-    const double* coefficients;  ///< (n, 4), lowest power first, of the place in the interval from 0 to 1  [km/s]
+    const double* coefficients;  ///< (4, n), lowest power first, of the place in the interval from 0 to 1  [km/s]
     std::int64_t n;
     double start;     ///< of the first interval  [Mpc]
     double per_step;  ///< 1 / length of an interval  [1/Mpc]
 };
 
-/// Recession velocity [km/s]; the last and the first polynomial go on beyond the table.
+/// Recession velocity [km/s]. The first polynomial goes on for one interval before the table, the last one behind it;
+/// what comes further before has no meaning, and no memory outside the table is read for it.
 CM_HD double recession_velocity(const HubbleTable& table, double distance) {
     const double s = (distance - table.start) * table.per_step, last = double(table.n - 1);
-    const double inside = s < last ? s : last;
-    const int k = int(inside > 0 ? inside : 0.0);
+    const double inside = std::fabs(s);  // not a maximum with 0: loops with a constant place in them stay scalar
+    const int k = int(inside < last ? inside : last);
     const double t = s - double(k);
-    const double* const a = table.coefficients + 4 * std::int64_t(k);
-    return a[0] + t * (a[1] + t * (a[2] + t * a[3]));
+    const double *const a = table.coefficients, *const b = a + table.n, *const c = b + table.n, *const d = c + table.n;
+    return a[k] + t * (b[k] + t * (c[k] + t * d[k]));
 }
 
 /// Relativistic sum and difference of two velocities along one line [km/s].

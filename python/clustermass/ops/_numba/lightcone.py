@@ -104,9 +104,9 @@ def galaxy_index_f64(positions, velocities, hosts, out, max_speed, *, n_cells, o
 @njit()
 def _recession(table, start, per_step, distance):
     s = (distance - start) * per_step
-    k = int(max(min(s, np.float64(len(table) - 1)), 0.0))
+    k = int(min(abs(s), np.float64(table.shape[1] - 1)))
     t = s - np.float64(k)
-    return table[k, 0] + t * (table[k, 1] + t * (table[k, 2] + t * table[k, 3]))
+    return table[0, k] + t * (table[1, k] + t * (table[2, k] + t * table[3, k]))
 
 
 @njit()
