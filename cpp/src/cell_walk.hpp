@@ -13,13 +13,18 @@ struct CellRange {
     std::int64_t first, last;
 };
 
-inline CellRange cells_touched(const CellGrid& cells, int axis, double low, double high) {
+/// Largest integer that is not above x. The library's floor is a call where the instruction set has none.
+inline std::int64_t floor_to_integer(double x) {
+    constexpr double kFar = 1e15;  // converting an out-of-range value is undefined
+    const double inside = std::clamp(x, -kFar, kFar);
+    const auto toward_zero = std::int64_t(inside);
+    return toward_zero - std::int64_t(double(toward_zero) > inside);
+}
+
+inline CellRange cells_touched(const CellGrid& cells, const double (&per_cell)[3], int axis, double low, double high) {
     constexpr double kSlack = 1e-9;  // of a cell: rounding must not lose a particle at a face
-    constexpr double kFar = 1e15;    // converting an out-of-range value is undefined
-    const auto cell = [&](double x, double slack) {
-        return std::int64_t(std::clamp(std::floor((x - cells.origin[axis]) / cells.size[axis] + slack), -kFar, kFar));
-    };
-    CellRange range{cell(low, -kSlack), cell(high, kSlack)};
+    CellRange range{floor_to_integer((low - cells.origin[axis]) * per_cell[axis] - kSlack),
+                    floor_to_integer((high - cells.origin[axis]) * per_cell[axis] + kSlack)};
     if (!cells.is_periodic) range = {std::max<std::int64_t>(range.first, 0), std::min(range.last, cells.n[axis] - 1)};
     return range;
 }
@@ -54,21 +59,25 @@ void walk_cells(const CellGrid& cells, const LongBox& box, const Line& line) {
     int main = 0;
     for (int a = 1; a < 3; ++a)
         if (std::abs(sight[a]) > std::abs(sight[main])) main = a;
-    const double thick = box.thickness(main), at_near = box.near * sight[main], at_far = box.far * sight[main];
-    const auto layers = cells_touched(cells, main, box.centre[main] + std::min(at_near, at_far) - thick,
-                                      box.centre[main] + std::max(at_near, at_far) + thick);
+    double per_cell[3], thick[3];
+    for (int a = 0; a < 3; ++a) {
+        per_cell[a] = 1.0 / cells.size[a];
+        thick[a] = box.thickness(a);
+    }
+    const auto touched = [&](int a, double from, double to) {
+        const double p = from * sight[a], q = to * sight[a];
+        return cells_touched(cells, per_cell, a, box.centre[a] + std::min(p, q) - thick[a],
+                             box.centre[a] + std::max(p, q) + thick[a]);
+    };
+    const double per_sight = 1.0 / sight[main];
+    const CellRange layers = touched(main, box.near, box.far);
+    CellRange range[3];
     for (std::int64_t layer = layers.first; layer <= layers.last; ++layer) {
         const double low = cells.origin[main] + double(layer) * cells.size[main] - box.centre[main];
-        const double s0 = (low - thick) / sight[main], s1 = (low + cells.size[main] + thick) / sight[main];
+        const double s0 = (low - thick[main]) * per_sight, s1 = (low + cells.size[main] + thick[main]) * per_sight;
         const double from = std::max(std::min(s0, s1), box.near), to = std::min(std::max(s0, s1), box.far);
         if (from > to) continue;
-        CellRange range[3];
-        for (int a = 0; a < 3; ++a) {
-            const double t = box.thickness(a), p = from * sight[a], q = to * sight[a];
-            range[a] = a == main ? CellRange{layer, layer}
-                                 : cells_touched(cells, a, box.centre[a] + std::min(p, q) - t,
-                                                 box.centre[a] + std::max(p, q) + t);
-        }
+        for (int a = 0; a < 3; ++a) range[a] = a == main ? CellRange{layer, layer} : touched(a, from, to);
         for (std::int64_t i = range[0].first; i <= range[0].last; ++i)
             for (std::int64_t j = range[1].first; j <= range[1].last; ++j) line(i, j, range[2]);
     }

@@ -14,8 +14,11 @@
 namespace clustermass::ops {
 namespace {
 
-constexpr std::int64_t kChunk = 16;               // queries that share their room
-constexpr std::int64_t kWave = 1024;              // queries between two copies into the result
+constexpr std::int64_t kChunk = 16;           // queries that share their room
+constexpr std::int64_t kWaveOfOne = 128;      // queries between two copies into the result: they stay in the cache
+constexpr std::int64_t kWavePerThread = 512;  // more where threads must be started for each wave
+constexpr std::int64_t kMaxWave = 4096;
+constexpr std::int64_t kFirstRoom = 4096;         // galaxies
 constexpr std::int64_t kPrefetched = 512;         // coarse numbers of a cell; the processor goes on by itself
 constexpr std::int64_t kMaxCandidates = 1 << 16;  // that the loop is given at a time, or one cell
 
@@ -52,7 +55,7 @@ struct ChunkResult {
 
     SelectionRoom room(std::int64_t needed) {
         if (size + needed > capacity) {
-            capacity = std::max(2 * capacity, size + needed);
+            capacity = std::max({kFirstRoom, 2 * capacity, size + needed});
             indices.grow(size, capacity);
             for (auto* values : {&x, &y, &velocity, &distance}) values->grow(size, capacity);
             is_member.grow(size, capacity);
@@ -113,29 +116,31 @@ public:
     void find(std::vector<CellVisit>& visits) const {
         walk_cells(cells_, {query_.centre, query_.axes, reach_, reach_, near_, far_},
                    [&](std::int64_t i, std::int64_t j, CellRange along) {
-                       for (std::int64_t k = along.first; k <= along.last; ++k) {
-                           const std::int64_t cell[3] = {i, j, k};
-                           add(cell, visits);
-                       }
+                       double middle[3];
+                       for (int b = 0; b < 3; ++b)
+                           middle[b] = middle_[b] + side_[b][0] * double(i) + side_[b][1] * double(j);
+                       for (std::int64_t k = along.first; k <= along.last; ++k) add({i, j, k}, middle, visits);
                    });
     }
 
     CoarseAperture aperture;
 
 private:
-    /// Add the cell, which may lie beyond the box, unless it lies beside the aperture.
-    void add(const std::int64_t (&cell)[3], std::vector<CellVisit>& visits) const {
+    struct Cell {
+        std::int64_t at[3];  ///< may lie beyond the box
+    };
+
+    /// Add the cell unless it lies beside the aperture. `line`: the middle of cell (i, j, 0).
+    void add(const Cell& cell, const double (&line)[3], std::vector<CellVisit>& visits) const {
         double middle[3];
-        for (int b = 0; b < 3; ++b)
-            middle[b] = middle_[b] + side_[b][0] * double(cell[0]) + side_[b][1] * double(cell[1]) +
-                        side_[b][2] * double(cell[2]);
+        for (int b = 0; b < 3; ++b) middle[b] = line[b] + side_[b][2] * double(cell.at[2]);
         if (std::abs(middle[0]) > reach_ + half_[0] || std::abs(middle[1]) > reach_ + half_[1] ||
             middle[2] + half_[2] < near_ || middle[2] - half_[2] > far_)
             return;
         CellVisit visit{};
         std::int64_t flat = 0;
         for (int a = 0; a < 3; ++a) {
-            const WrappedCell w = wrap_cell(cell[a], cells_.n[a]);
+            const WrappedCell w = wrap_cell(cell.at[a], cells_.n[a]);
             flat = flat * cells_.n[a] + w.cell;
             visit.centre[a] = query_.centre[a] - double(w.boxes) * box_;
             visit.corner[a] = float(middle[a] + to_corner_[a]);
@@ -248,8 +253,9 @@ std::int64_t select_lightcone(const GalaxyIndexIn<Real>& index, const LightconeQ
                               const Parallel& run, const LightconeOut& out) {
     check(index, queries, first, out);
     Wave<Real> wave(index, queries);
+    const std::int64_t size = run.n_threads == 1 ? kWaveOfOne : std::min(kWavePerThread * run.n_threads, kMaxWave);
     while (first < queries.sightlines.size) {
-        const std::int64_t last = std::min(first + kWave, queries.sightlines.size);
+        const std::int64_t last = std::min(first + size, queries.sightlines.size);
         if (!wave.run(first, last, run, out)) break;
         first = last;
     }
