@@ -15,8 +15,7 @@ namespace clustermass::ops {
 namespace {
 
 constexpr std::int64_t kChunk = 16;           // queries that share their room
-constexpr std::int64_t kWaveOfOne = 128;      // queries between two copies into the result: they stay in the cache
-constexpr std::int64_t kWavePerThread = 512;  // more where threads must be started for each wave
+constexpr std::int64_t kWavePerThread = 512;  // queries between two copies into the result
 constexpr std::int64_t kMaxWave = 4096;
 constexpr std::int64_t kFirstRoom = 4096;         // galaxies
 constexpr std::int64_t kPrefetched = 512;         // coarse numbers of a cell; the processor goes on by itself
@@ -163,62 +162,113 @@ private:
 };
 
 template <class Real>
-class Wave {
+class Selection {
 public:
-    Wave(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries) : index_(index), queries_(queries) {}
+    Selection(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries, const LightconeOut& out)
+        : index_(index), queries_(queries), out_(out) {}
 
-    /// Select for queries [first, last) and set their offsets; false, and nothing copied, if they do not fit.
-    bool run(std::int64_t first, std::int64_t last, const Parallel& run, const LightconeOut& out) {
+    /// Queries [first, last) by the calling thread, straight into the result. Returns the first that does not fit.
+    std::int64_t run_alone(std::int64_t first, std::int64_t last) {
+        results_.resize(1);
+        for (std::int64_t q = first; q < last; ++q) {
+            const Visitor visitor = find(q, visits_);
+            const std::int64_t at = out_.offsets[q], candidates = count(visits_, 0, visits_.size());
+            if (candidates <= out_.indices.size - at) {
+                SelectionRoom room{at,
+                                   out_.indices.data,
+                                   out_.x.data,
+                                   out_.y.data,
+                                   out_.velocity.data,
+                                   out_.distance.data,
+                                   out_.is_member.data};
+                look(q, visitor, 0, visits_.size(), visits_, room);
+                out_.offsets[q + 1] = room.size;
+            } else {
+                ChunkResult& result = results_[0];
+                result.size = 0;
+                add(q, visitor, visits_, result);
+                if (result.size > out_.indices.size - at) return q;
+                result.copy_to(out_, at);
+                out_.offsets[q + 1] = at + result.size;
+            }
+        }
+        return last;
+    }
+
+    /// Queries [first, last) by all threads, each chunk into its own room. Returns `first`, and copies nothing, if they
+    /// do not fit.
+    std::int64_t run_together(std::int64_t first, std::int64_t last, const Parallel& run) {
         const std::int64_t n_chunks = (last - first + kChunk - 1) / kChunk;
         results_.resize(std::size_t(std::max<std::int64_t>(n_chunks, std::int64_t(results_.size()))));
         parallel_chunks(n_chunks, run, [&](std::int64_t c) {
             select_chunk(first + c * kChunk, std::min(last, first + (c + 1) * kChunk), results_[std::size_t(c)]);
         });
-        std::int64_t total = out.offsets[first];
+        std::int64_t total = out_.offsets[first];
         for (std::int64_t q = first; q < last; ++q) {
             total += results_[std::size_t((q - first) / kChunk)].counts[(q - first) % kChunk];
-            out.offsets[q + 1] = total;
+            out_.offsets[q + 1] = total;
         }
-        if (total > out.indices.size) return false;
+        if (total > out_.indices.size) return first;
         parallel_chunks(n_chunks, run, [&](std::int64_t c) {
-            results_[std::size_t(c)].copy_to(out, out.offsets[first + c * kChunk]);
+            results_[std::size_t(c)].copy_to(out_, out_.offsets[first + c * kChunk]);
         });
-        return true;
+        return last;
     }
 
 private:
+    using Visits = std::vector<CellVisit>;
+
+    Visitor find(std::int64_t q, Visits& visits) const {
+        const Visitor visitor(index_.cells, index_.box, index_.cell_start.data, index_.coarse.data,
+                              queries_.sightlines[q], queries_.is_cone);
+        visits.clear();
+        visitor.find(visits);
+        return visitor;
+    }
+
+    static std::int64_t count(const Visits& visits, std::size_t from, std::size_t to) {
+        std::int64_t candidates = 0;
+        for (std::size_t v = from; v < to; ++v) candidates += visits[v].end - visits[v].begin;
+        return candidates;
+    }
+
+    void look(std::int64_t q, const Visitor& visitor, std::size_t from, std::size_t to, const Visits& visits,
+              SelectionRoom& room) const {
+        const std::int64_t target = queries_.targets.size ? queries_.targets[q] : kNoTarget;
+        loop_of(index_).select(index_, queries_, queries_.sightlines[q], visitor.aperture,
+                               {visits.data() + from, std::int64_t(to - from)}, target, room);
+    }
+
+    /// Add what the query sees, some cells at a time: there is room for all candidates only of these.
+    void add(std::int64_t q, const Visitor& visitor, const Visits& visits, ChunkResult& result) const {
+        for (std::size_t v = 0; v < visits.size();) {
+            std::size_t end = v + 1;
+            while (end < visits.size() && count(visits, v, end) < kMaxCandidates) end += 1 + (end - v) / 4;
+            end = std::min(end, visits.size());
+            SelectionRoom room = result.room(count(visits, v, end));
+            look(q, visitor, v, end, visits, room);
+            result.size = room.size;
+            v = end;
+        }
+    }
+
     void select_chunk(std::int64_t first, std::int64_t last, ChunkResult& result) const {
-        const auto select = loop_of(index_).select;
-        std::vector<CellVisit> visits;
+        Visits visits;
         visits.reserve(64);
         result.size = 0;
         for (std::int64_t q = first; q < last; ++q) {
-            const math::Sightline& query = queries_.sightlines[q];
-            const std::int64_t before = result.size, target = queries_.targets.size ? queries_.targets[q] : kNoTarget;
-            const Visitor visitor(index_.cells, index_.box, index_.cell_start.data, index_.coarse.data, query,
-                                  queries_.is_cone);
-            visits.clear();
-            visitor.find(visits);
-            for (std::size_t v = 0; v < visits.size();) {
-                std::int64_t candidates = 0;
-                std::size_t end = v;
-                while (end < visits.size() && (end == v || candidates < kMaxCandidates)) {
-                    candidates += visits[end].end - visits[end].begin;
-                    ++end;
-                }
-                SelectionRoom room = result.room(candidates);
-                select(index_, queries_, query, visitor.aperture, {visits.data() + v, std::int64_t(end - v)}, target,
-                       room);
-                result.size = room.size;
-                v = end;
-            }
+            const std::int64_t before = result.size;
+            const Visitor visitor = find(q, visits);
+            add(q, visitor, visits, result);
             result.counts[q - first] = result.size - before;
         }
     }
 
     const GalaxyIndexIn<Real>& index_;
     const LightconeQueries& queries_;
+    const LightconeOut& out_;
     std::vector<ChunkResult> results_;
+    Visits visits_;
 };
 
 template <class Real>
@@ -252,14 +302,23 @@ template <class Real>
 std::int64_t select_lightcone(const GalaxyIndexIn<Real>& index, const LightconeQueries& queries, std::int64_t first,
                               const Parallel& run, const LightconeOut& out) {
     check(index, queries, first, out);
-    Wave<Real> wave(index, queries);
-    const std::int64_t size = run.n_threads == 1 ? kWaveOfOne : std::min(kWavePerThread * run.n_threads, kMaxWave);
-    while (first < queries.sightlines.size) {
-        const std::int64_t last = std::min(first + size, queries.sightlines.size);
-        if (!wave.run(first, last, run, out)) break;
-        first = last;
+    Selection<Real> selection(index, queries, out);
+    const std::int64_t n = queries.sightlines.size;
+    if (run.n_threads > 1) {
+        const std::int64_t wave = std::min(kWavePerThread * run.n_threads, kMaxWave);
+        for (std::int64_t last = first; first < n; first = last) {
+            last = selection.run_together(first, std::min(first + wave, n), run);
+            if (last == first) break;
+        }
+        return first;
     }
-    return first;
+    std::int64_t done = first;
+    const std::int64_t n_chunks = (n - first + kChunk - 1) / kChunk;
+    parallel_chunks(n_chunks, run, [&](std::int64_t c) {  // one thread: one after another
+        const std::int64_t from = first + c * kChunk;
+        if (done == from) done = selection.run_alone(from, std::min(from + kChunk, n));
+    });
+    return done;
 }
 
 template std::int64_t select_lightcone<float>(const GalaxyIndexIn<float>&, const LightconeQueries&, std::int64_t,

@@ -12,7 +12,7 @@ from .. import _backend, _validate, units
 from ..errors import ArrayError, DomainError, DTypeError
 from ._tensors import accepts_tensors
 
-GALAXIES_PER_CELL = 32
+GALAXIES_PER_CELL = 64
 MAX_CELLS_PER_AXIS = 1024
 MAX_GALAXIES = 2**31 - 1
 _RECORD = 6  # numbers per galaxy: position, velocity
