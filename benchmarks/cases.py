@@ -32,7 +32,7 @@ HALO_RADIUS = 3.0  # [Mpc] of the largest halo
 FASTEST = 7800.0  # [km/s]
 LIGHTCONE = {"redshift": 0.117, "cosmology": Cosmology(h=0.6777, omega_m=0.307115), "max_velocity": 2200.0,
              "aperture": 1.6 / 0.6777}  # fmt: skip
-SEEN_PER_LINE = {1_000_000: 94.0, 10_000_000: 374.0}  # galaxies that a line of sight selects
+SEEN_PER_LINE = {1_000_000: 93.03, 10_000_000: 377.69}  # galaxies that a line of sight selects
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, floor, kde, peers
+from . import cases, floor, kde, lightcones, peers
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -183,4 +183,7 @@ ROWS = {
     "K2": kde.k2,
     "K3": kde.k3,
     "K4": kde.k4,
+    "L1": lightcones.l1,
+    "L2": lightcones.l2,
+    "L3": lightcones.l3,
 }

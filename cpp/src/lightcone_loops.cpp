@@ -72,15 +72,14 @@ struct Selector {
         observe_all<IsCone, IsRelativistic>(query, queries, s);
         const bool knows_members = target >= 0 && index.hosts.size > 0;
         std::int64_t to = room.size;
-        for (int i = 0; i < n; ++i) {
-            if (!s.keep[i]) continue;
+        for (int i = 0; i < n; ++i) {  // no branch: the room holds all candidates
             room.indices[to] = index.rows[s.slot[i]];
             room.x[to] = s.x[i];
             room.y[to] = s.y[i];
             room.velocity[to] = s.velocity[i];
             room.distance[to] = s.distance[i];
             room.is_member[to] = knows_members && index.hosts[s.slot[i]] == target;
-            ++to;
+            to += s.keep[i];
         }
         room.size = to;
         s.n = 0;
