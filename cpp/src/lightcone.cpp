@@ -14,9 +14,8 @@
 namespace clustermass::ops {
 namespace {
 
-constexpr std::int64_t kChunk = 16;           // queries that share their room
-constexpr std::int64_t kWavePerThread = 512;  // queries between two copies into the result
-constexpr std::int64_t kMaxWave = 4096;
+constexpr std::int64_t kChunk = 16;               // queries that share their room
+constexpr std::int64_t kWave = 2048;              // queries between two copies into the result, with several threads
 constexpr std::int64_t kFirstRoom = 4096;         // galaxies
 constexpr std::int64_t kPrefetched = 512;         // coarse numbers of a cell; the processor goes on by itself
 constexpr std::int64_t kMaxCandidates = 1 << 16;  // that the loop is given at a time, or one cell
@@ -305,9 +304,8 @@ std::int64_t select_lightcone(const GalaxyIndexIn<Real>& index, const LightconeQ
     Selection<Real> selection(index, queries, out);
     const std::int64_t n = queries.sightlines.size;
     if (run.n_threads > 1) {
-        const std::int64_t wave = std::min(kWavePerThread * run.n_threads, kMaxWave);
         for (std::int64_t last = first; first < n; first = last) {
-            last = selection.run_together(first, std::min(first + wave, n), run);
+            last = selection.run_together(first, std::min(first + kWave, n), run);
             if (last == first) break;
         }
         return first;

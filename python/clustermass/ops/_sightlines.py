@@ -56,7 +56,7 @@ def recession_table(cosmology: Cosmology, low: float, high: float) -> tuple[Floa
     per_mpc = 100.0 * cosmology.h / units.SPEED_OF_LIGHT  # H0 / c
     guesses = np.linspace(low, high, 128)
     z = np.interp(nodes, cosmology.comoving_distance(guesses), guesses)
-    for _ in range(5):  # Newton; dd/dz = c / H
+    for _ in range(3):  # Newton; dd/dz = c / H
         z = np.maximum(z + (nodes - cosmology.comoving_distance(z)) * per_mpc * cosmology.expansion(z), 0.0)
     value, growth = recession_velocity(z), 1.0 + z
     slope = units.SPEED_OF_LIGHT * 4.0 * growth / (growth**2 + 1.0) ** 2 * per_mpc * cosmology.expansion(z) * _STEP
@@ -154,7 +154,7 @@ def make_sightlines(
     window = _validate.number(max_velocity, "max_velocity", above=0, unit=units.VELOCITY)
     z = _redshifts(redshift, n, is_relativistic or angle is not None)
     rotations = _frames(lines_of_sight, n)
-    along = (rotations[:, 2] * u).sum(axis=1)
+    along = np.einsum("qa,qa->q", rotations[:, 2], u)
     if is_relativistic:
         _check_speed(max(window, max_speed, float(np.abs(along).max(initial=0.0))))
     distance = _same_or_each(cosmology.comoving_distance, z)
