@@ -159,7 +159,7 @@ def test_many_queries_outgrow_the_first_room(backend, rng, monkeypatch):
 
 def test_order_within_a_query_follows_the_cells(backend, rng):
     """Along an axis the layers of cells come one after another, each in the given order."""
-    positions, velocities = galaxies(rng, 5000)
+    positions, velocities = galaxies(rng, 20_000)
     index = cm.build_galaxy_index(positions, velocities, box_size=BOX, backend=backend)
     centre, size = np.full(3, 75.0), index.cell_size[2]
     seen = cm.select_lightcone(index, [centre], [[0, 0, 0]], [[0, 0, 1]], **COMMON, aperture=20.0, backend=backend)
