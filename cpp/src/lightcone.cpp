@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,6 @@ namespace clustermass::ops {
 namespace {
 
 constexpr std::int64_t kChunk = 16;               // queries that share their room
-constexpr std::int64_t kWave = 2048;              // queries between two copies into the result, with several threads
 constexpr std::int64_t kFirstRoom = 4096;         // galaxies
 constexpr std::int64_t kPrefetched = 512;         // coarse numbers of a cell; the processor goes on by itself
 constexpr std::int64_t kMaxCandidates = 1 << 16;  // that the loop is given at a time, or one cell
@@ -160,6 +161,67 @@ private:
     double reach_ = 0, near_ = 0, far_ = 0;
 };
 
+/// Rooms that no thread uses now: as many as threads work at once, whatever the number of chunks.
+class Rooms {
+public:
+    std::shared_ptr<ChunkResult> take() {
+        const std::lock_guard<std::mutex> guard(lock_);
+        if (free_.empty()) return std::make_shared<ChunkResult>();
+        auto room = std::move(free_.back());
+        free_.pop_back();
+        return room;
+    }
+    void give(const std::shared_ptr<ChunkResult>& room) {
+        const std::lock_guard<std::mutex> guard(lock_);
+        free_.push_back(room);
+    }
+
+private:
+    std::mutex lock_;
+    std::vector<std::shared_ptr<ChunkResult>> free_;
+};
+
+/// Gives chunks their places in the result in the order of the queries. Chunks are begun in this order, so the one that
+/// others wait for is always at work.
+class Turn {
+public:
+    Turn(std::int64_t at, std::int64_t first) : at_(at), done_(first) {}
+
+    bool is_over() {
+        const std::lock_guard<std::mutex> guard(lock_);
+        return is_over_;
+    }
+
+    /// Wait until all queries before `from` have their places; return that of queries [from, to), or -1 if they do not
+    /// fit or something before them did not.
+    std::int64_t reserve(std::int64_t from, std::int64_t to, std::int64_t size, std::int64_t room) {
+        std::unique_lock<std::mutex> guard(lock_);
+        next_.wait(guard, [&] { return is_over_ || done_ == from; });
+        const std::int64_t at = at_;
+        if (size > room - at) is_over_ = true;
+        if (!is_over_) {
+            at_ += size;
+            done_ = to;
+        }
+        next_.notify_all();
+        return is_over_ ? -1 : at;
+    }
+
+    void end() {
+        const std::lock_guard<std::mutex> guard(lock_);
+        is_over_ = true;
+        next_.notify_all();
+    }
+
+    std::int64_t done() const { return done_; }
+
+private:
+    std::mutex lock_;
+    std::condition_variable next_;
+    std::int64_t at_, done_;
+    bool is_over_ = false;
+};
+
 template <class Real>
 class Selection {
 public:
@@ -168,7 +230,6 @@ public:
 
     /// Queries [first, last) by the calling thread, straight into the result. Returns the first that does not fit.
     std::int64_t run_alone(std::int64_t first, std::int64_t last) {
-        results_.resize(1);
         for (std::int64_t q = first; q < last; ++q) {
             const Visitor visitor = find(q, visits_);
             const std::int64_t at = out_.offsets[q], candidates = count(visits_, 0, visits_.size());
@@ -183,7 +244,7 @@ public:
                 look(q, visitor, 0, visits_.size(), visits_, room);
                 out_.offsets[q + 1] = room.size;
             } else {
-                ChunkResult& result = results_[0];
+                ChunkResult& result = room_;
                 result.size = 0;
                 add(q, visitor, visits_, result);
                 if (result.size > out_.indices.size - at) return q;
@@ -194,24 +255,28 @@ public:
         return last;
     }
 
-    /// Queries [first, last) by all threads, each chunk into its own room. Returns `first`, and copies nothing, if they
-    /// do not fit.
-    std::int64_t run_together(std::int64_t first, std::int64_t last, const Parallel& run) {
-        const std::int64_t n_chunks = (last - first + kChunk - 1) / kChunk;
-        results_.resize(std::size_t(std::max<std::int64_t>(n_chunks, std::int64_t(results_.size()))));
-        parallel_chunks(n_chunks, run, [&](std::int64_t c) {
-            select_chunk(first + c * kChunk, std::min(last, first + (c + 1) * kChunk), results_[std::size_t(c)]);
+    /// All queries from `first` on by several threads, chunk by chunk. Each thread fills room of its own, waits until
+    /// the place of its chunk is known, and copies. Returns the first query that does not fit.
+    std::int64_t run_together(std::int64_t first, const Parallel& run) {
+        const std::int64_t n = queries_.sightlines.size;
+        Turn turn{out_.offsets[first], first};
+        parallel_chunks((n - first + kChunk - 1) / kChunk, run, [&](std::int64_t c) {
+            const std::int64_t from = first + c * kChunk, to = std::min(from + kChunk, n);
+            try {
+                if (turn.is_over()) return;
+                const auto result = rooms_.take();
+                select_chunk(from, to, *result);
+                std::int64_t at = turn.reserve(from, to, result->size, out_.indices.size);
+                if (at < 0) return;
+                result->copy_to(out_, at);
+                for (std::int64_t q = from; q < to; ++q) out_.offsets[q + 1] = at += result->counts[q - from];
+                rooms_.give(result);
+            } catch (...) {
+                turn.end();  // others must not wait for this chunk
+                throw;
+            }
         });
-        std::int64_t total = out_.offsets[first];
-        for (std::int64_t q = first; q < last; ++q) {
-            total += results_[std::size_t((q - first) / kChunk)].counts[(q - first) % kChunk];
-            out_.offsets[q + 1] = total;
-        }
-        if (total > out_.indices.size) return first;
-        parallel_chunks(n_chunks, run, [&](std::int64_t c) {
-            results_[std::size_t(c)].copy_to(out_, out_.offsets[first + c * kChunk]);
-        });
-        return last;
+        return turn.done();
     }
 
 private:
@@ -266,7 +331,8 @@ private:
     const GalaxyIndexIn<Real>& index_;
     const LightconeQueries& queries_;
     const LightconeOut& out_;
-    std::vector<ChunkResult> results_;
+    ChunkResult room_;
+    Rooms rooms_;
     Visits visits_;
 };
 
@@ -303,13 +369,7 @@ std::int64_t select_lightcone(const GalaxyIndexIn<Real>& index, const LightconeQ
     check(index, queries, first, out);
     Selection<Real> selection(index, queries, out);
     const std::int64_t n = queries.sightlines.size;
-    if (run.n_threads > 1) {
-        for (std::int64_t last = first; first < n; first = last) {
-            last = selection.run_together(first, std::min(first + kWave, n), run);
-            if (last == first) break;
-        }
-        return first;
-    }
+    if (run.n_threads > 1) return selection.run_together(first, run);
     std::int64_t done = first;
     const std::int64_t n_chunks = (n - first + kChunk - 1) / kChunk;
     parallel_chunks(n_chunks, run, [&](std::int64_t c) {  // one thread: one after another

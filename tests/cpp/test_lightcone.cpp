@@ -1,7 +1,10 @@
 #include "clustermass/math/lightcone.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "check.hpp"
@@ -112,6 +115,63 @@ void test_a_galaxy_is_found_through_the_box_wall() {
     CHECK_THROWS(ops::select_lightcone(index, queries, 0, Parallel{}, room), DomainError);
 }
 
+/// Many queries by several threads: the same galaxies in the same places, also where the room is too small for all.
+void test_threads_share_the_work() {
+    constexpr std::int64_t kGalaxies = 500, kQueries = 300, kRoom = 60'000;
+    std::vector<double> positions(3 * kGalaxies), velocities(3 * kGalaxies), records(6 * kGalaxies);
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+        positions[i] = std::fmod(7.31 * double(i) + 0.013 * double(i * i), 20.0);
+        velocities[i] = std::fmod(53.0 * double(i), 400.0) - 200;
+    }
+    std::vector<std::int32_t> rows(kGalaxies);
+    std::vector<std::uint16_t> coarse(3 * kGalaxies + ops::kCoarsePadding);
+    std::vector<std::int64_t> start(65);
+    const ops::CellGrid cells{{4, 4, 4}, {0, 0, 0}, {5, 5, 5}, true};
+    const ops::GalaxyIndexOut<double> out{cells,
+                                          20.0,
+                                          {records.data(), kGalaxies, 6},
+                                          {rows.data(), kGalaxies},
+                                          {nullptr, 0},
+                                          {coarse.data(), std::int64_t(coarse.size())},
+                                          {start.data(), 65}};
+    double speed = 0;
+    const ops::GalaxyTable<double> table{{positions.data(), kGalaxies, 3}, {velocities.data(), kGalaxies, 3}, {}};
+    CHECK(ops::build_galaxy_index(table, Parallel{4}, out, speed) == ops::IndexResult::done);
+    const ops::GalaxyIndexIn<double> index{cells,
+                                           20.0,
+                                           {records.data(), kGalaxies, 6},
+                                           {rows.data(), kGalaxies},
+                                           {nullptr, 0},
+                                           {coarse.data(), std::int64_t(coarse.size())},
+                                           {start.data(), 65}};
+    std::vector<math::Sightline> lines(kQueries, kAlongZ);
+    for (std::size_t q = 0; q < lines.size(); ++q)
+        for (std::size_t a = 0; a < 3; ++a) lines[q].centre[a] = std::fmod(3.7 * double(3 * q + a), 20.0);
+    const ops::LightconeQueries queries{
+        {lines.data(), kQueries}, {nullptr, 0}, {nullptr, 0, 0, 0}, 600.0, false, false};
+
+    const auto select = [&](int n_threads, std::int64_t size, std::vector<std::int64_t>& offsets) {
+        std::vector<std::int64_t> indices(static_cast<std::size_t>(size), -1);
+        std::vector<double> values(static_cast<std::size_t>(4 * size));
+        const std::unique_ptr<bool[]> is_member(new bool[std::size_t(size)]);
+        double* const v = values.data();
+        const ops::LightconeOut room{
+            {offsets.data(), kQueries + 1}, {indices.data(), size}, {v, size}, {v + size, size}, {v + 2 * size, size},
+            {v + 3 * size, size},           {is_member.get(), size}};
+        const std::int64_t done = ops::select_lightcone(index, queries, 0, Parallel{n_threads}, room);
+        indices.resize(std::size_t(offsets[std::size_t(done)]));
+        return std::make_pair(done, indices);
+    };
+    std::vector<std::int64_t> alone(kQueries + 1), together(kQueries + 1);
+    const auto want = select(1, kRoom, alone), got = select(4, kRoom, together);
+    CHECK(want.first == kQueries && got == want && alone == together);
+    CHECK(want.second.size() > 1000);
+    const std::int64_t half = alone[kQueries / 2];
+    const auto few = select(4, half, together);
+    CHECK(few.first > 0 && few.first <= kQueries / 2);
+    CHECK(std::equal(few.second.begin(), few.second.end(), want.second.begin()));
+}
+
 }  // namespace
 
 int main() {
@@ -120,5 +180,6 @@ int main() {
     test_classical_velocity_and_edges();
     test_a_cone_opens_with_distance();
     test_a_galaxy_is_found_through_the_box_wall();
+    test_threads_share_the_work();
     return test::failures();
 }

@@ -169,8 +169,8 @@ def select_lightcone(
 
     Accuracy: z(d) is interpolated, which changes velocities by less than 1e-6 km/s for z <= 3. Determinism: decisions
     and values are float64 and have the same bits for any backend and `n_threads`. Cost: per query O(galaxies in the
-    cells that it crosses), as deep as the window and the fastest galaxy ask for; memory: the result and that of
-    2,048 queries.
+    cells that it crosses), as deep as the window and the fastest galaxy ask for; memory: the result and, per
+    thread, that of 16 queries.
 
     References
     ----------
