@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from pathlib import Path
@@ -17,6 +18,7 @@ REQUIRED = set(filter(None, os.environ.get("CLUSTERMASS_REQUIRE_BACKENDS", "nati
 REAL_DATA = Path(os.environ.get("CLUSTERMASS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+@functools.cache
 def _why_not(name):
     """Why a backend cannot run here; empty if it can."""
     if name == "emulated":
@@ -55,11 +57,18 @@ def _put_on_device(monkeypatch, name):
         monkeypatch.setattr(device.home_of(op), op, device.on_device(op, to_device), raising=False)
 
 
-# A real device is not named where there is none (tests/meta/test_cuda.py says why, once), unless it is required.
-HAS_CUDA = "cuda" in REQUIRED or not _why_not("cuda")
+def pytest_generate_tests(metafunc):
+    """The backends of a test: also those of a device where the ops of its file have a CUDA form. A real device is not
+    named where there is none (tests/meta/test_cuda.py says why, once), unless it is required.
+    """
+    if "backend" in metafunc.fixturenames:
+        on_device = metafunc.module.__name__.split(".")[-1] in device.MODULES
+        has_cuda = on_device and ("cuda" in REQUIRED or not _why_not("cuda"))
+        names = [*_backend.HOST_BACKENDS, *["emulated"] * on_device, *["cuda"] * has_cuda]
+        metafunc.parametrize("backend", names, indirect=True)
 
 
-@pytest.fixture(params=[*_backend.HOST_BACKENDS, "emulated", *["cuda"] * HAS_CUDA])
+@pytest.fixture
 def backend(request, monkeypatch):
     """Each backend in turn; "emulated" is the CUDA extension over host memory. A required one that is missing fails."""
     _need(request.param)

@@ -29,7 +29,13 @@ DATA = {
     "add_noise": ("images", "items"),
     "convolve_beam": ("images",),
     "beam_adjoint": ("images",),
+    "build_particle_index": ("positions", "weights", "smoothing_length"),
+    "project_views": ("index",),
+    "estimate_density": ("points", "weights", "offsets"),
 }
+
+# files of tests that also run on a device
+MODULES = dict.fromkeys(("test_project", "test_project_gradient", "test_subsample", "test_noise", "test_beam"), True)
 
 
 def home_of(name):

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "clustermass/core/error.hpp"
+#include "clustermass/math/cells.hpp"
 #include "clustermass/ops/views.hpp"
 
 namespace clustermass::ops {
@@ -11,14 +12,6 @@ namespace {
 constexpr std::int64_t kMaxChunks = 8;           // each has a count per cell
 constexpr std::int64_t kMaxCounts = 32'000'000;  // counts in all chunks together (256 MB)
 constexpr std::int64_t kMinChunkSize = 32768;
-
-/// Value as stored: wrapped into [0, box) where the box is periodic, also after rounding to Real.
-template <class Real>
-Real stored(Real x, double box, bool is_periodic) {
-    if (!is_periodic) return x;
-    const Real wrapped = Real(double(x) - box * std::floor(double(x) / box));
-    return wrapped >= 0 && double(wrapped) < box ? wrapped : Real(0);  // -1e-320 stays negative
-}
 
 template <class Real>
 class Sorter {
@@ -51,9 +44,8 @@ private:
         Stored s{};
         for (int a = 0; a < 3; ++a) {
             const CellGrid& g = out_.cells;
-            s.x[a] = stored(in_.positions(i, a), g.size[a] * double(g.n[a]), g.is_periodic);
-            const double cell = (double(s.x[a]) - g.origin[a]) / g.size[a];
-            s.cell = s.cell * g.n[a] + std::clamp<std::int64_t>(std::int64_t(cell), 0, g.n[a] - 1);
+            s.x[a] = math::stored_coordinate(in_.positions(i, a), g.size[a] * double(g.n[a]), g.is_periodic);
+            s.cell = s.cell * g.n[a] + math::cell_of(double(s.x[a]), g.origin[a], g.size[a], g.n[a]);
         }
         return s;
     }

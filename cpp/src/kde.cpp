@@ -10,13 +10,6 @@
 namespace clustermass::ops {
 namespace {
 
-/// Factor of the raw sums; 0 for a grid that nothing reaches.
-double normalisation(KdeNormalise how, const Kernel& kernel, double sum, double largest_weight) {
-    if (how == KdeNormalise::density) return kernel.per_volume;
-    if (how == KdeNormalise::none) return largest_weight;
-    return sum > 0 ? 1 / sum : 0.0;
-}
-
 /// The same in float64 and, if need be, without taking anything apart: for what would be lost in a faint grid.
 template <class Real>
 KdeSummary evaluate_carefully(const KdePoints<Real>& cluster, const KdeGrid& grid, const double* precision,
@@ -52,7 +45,7 @@ bool estimate(const Job<Real>& job, std::int64_t cluster, void* scratch) {
         std::fill_n(out, cells, Real(0));
         return true;
     }
-    const Kernel kernel = make_kernel(job, cluster, moments);
+    const Kernel kernel = make_kernel(job.grid, job.rule, cluster, moments);
     const KdeSummary summary = loop.evaluate(points, job.grid, kernel.precision, kLimit<Real>, scratch, out);
     if (summary.peak >= kFaintest<Real> * moments.total) {
         loop.scale(out, cells, normalisation(job.rule.normalise, kernel, summary.sum, largest_weight));

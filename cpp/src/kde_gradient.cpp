@@ -224,7 +224,7 @@ bool differentiate(const Job<Real>& job, Table<const Real> gradient, std::int64_
     slope.total = slope.total_squares = 1;
     double mean[3] = {0, 0, 0};
     if (moments.total > 0) {
-        const Kernel kernel = make_kernel(job, cluster, moments);
+        const Kernel kernel = make_kernel(job.grid, job.rule, cluster, moments);
         const double* const p = kernel.precision;
         const bool fast = can_gather(job.grid, p);
         KdeSummary raw = loops<double>().evaluate(points, job.grid, p, fast ? kLimit<double> : 0.0,

@@ -8,6 +8,7 @@
 #include "clustermass/core/error.hpp"
 #include "clustermass/core/isa.hpp"
 #include "clustermass/ops/kde.hpp"
+#include "clustermass/ops/kde_body.hpp"
 
 /// What `kde` and `kde_gradient` do alike: the grid, the checks, the kernel of a cluster, the split over threads.
 namespace clustermass::ops {
@@ -23,10 +24,8 @@ namespace avx512 { extern const KdeLoops<float> kde_loops_f32; extern const KdeL
 #endif
 // clang-format on
 
-inline constexpr double kLog2E = 1.4426950408889634, kTwoPi = 6.283185307179586;
 inline constexpr std::int64_t kMaxChunks = 256;
 inline constexpr std::int64_t kGridWork = 32;  // of a cluster besides its points, in points
-inline constexpr std::int64_t kMaxCells = std::int64_t(1) << 31;
 
 /// What is taken apart of an exponent at most [powers of 2], and how faint the brightest cell may be, in weights of
 /// all points, before terms that got lost could show: the cluster is then done again with the next.
@@ -56,23 +55,6 @@ inline Scratch make_scratch(std::int64_t bytes) {
     return Scratch(::operator new(std::size_t(bytes), std::align_val_t(64)));
 }
 
-inline KdeGrid make_grid(Table<const double> axes) {
-    constexpr int kSlots[3][3] = {{2, 0, 0}, {0, 2, 0}, {0, 1, 2}};
-    KdeGrid grid{int(axes.rows), {}, {}, {1, 1, 1}, {}, {}};
-    for (int axis = 0; axis < grid.dims; ++axis) {
-        const double first = axes(axis, 0), step = axes(axis, 1), n = axes(axis, 2);
-        if (!(n >= 1 && n <= double(kMaxCells)) || !(step > 0))
-            throw DomainError("`axes` must have cells of some width");
-        const int slot = kSlots[grid.dims - 1][axis];
-        grid.slot[axis] = slot;
-        grid.is_used[slot] = true;
-        grid.n[slot] = std::int64_t(n);
-        grid.centre[axis] = first + 0.5 * (n - 1) * step;
-        grid.per_length[axis] = 1 / step;
-    }
-    return grid;
-}
-
 template <class Real>
 struct Job {
     Table<const Real> points;
@@ -97,43 +79,6 @@ void check(const Job<Real>& job) {
     if (kernel != 0 && kernel != square && kernel != job.size() * square)
         throw ArrayError("`kernel` must hold no covariance, one, or one per cluster");
     if (job.out.cols != job.grid.size()) throw ArrayError("`out` must have a column per cell of the grid");
-}
-
-/// Kernel of a cluster and what the sums over points are multiplied by where the whole plane is to integrate to 1.
-struct Kernel {
-    double precision[6];  ///< of slots, per cell^2, for powers of 2
-    double per_volume;
-    math::KernelShape shape;  ///< of axes
-    double factor;            ///< bandwidth; 0 where the covariance is given
-};
-
-template <class Real>
-Kernel make_kernel(const Job<Real>& job, std::int64_t cluster, const KdeMoments& moments) {
-    const KdeGrid& grid = job.grid;
-    const int dims = grid.dims;
-    math::KernelShape shape;
-    double factor = 0;
-    if (job.rule.kernel.size > 0) {
-        const std::int64_t square = dims * dims;
-        const double* const given = job.rule.kernel.data + (job.rule.kernel.size > square ? cluster * square : 0);
-        double covariance[9] = {};
-        for (int a = 0; a < dims; ++a)
-            for (int b = 0; b < dims; ++b)
-                covariance[3 * a + b] = given[dims * a + b] * grid.per_length[a] * grid.per_length[b];
-        shape = math::invert(covariance, dims);
-    } else {
-        const double effective_n = moments.total * moments.total / moments.total_squares;
-        factor = math::bandwidth_factor(job.rule.bandwidth, job.rule.factor, effective_n, dims);
-        shape = math::kernel_of(moments.covariance, factor, dims);
-    }
-    constexpr int kUpper[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
-    Kernel kernel{{}, 1 / (moments.total * shape.width), shape, factor};
-    for (int a = 0; a < dims; ++a) {
-        for (int b = a; b < dims; ++b)
-            kernel.precision[kUpper[grid.slot[a]][grid.slot[b]]] = kLog2E * shape.precision[3 * a + b];
-        kernel.per_volume *= grid.per_length[a] / std::sqrt(kTwoPi);
-    }
-    return kernel;
 }
 
 /// The first cluster of a chunk: chunks have about the same work, points and grids.

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "cell_walk.hpp"
 #include "clustermass/core/error.hpp"
 #include "clustermass/core/isa.hpp"
+#include "clustermass/ops/cell_walk.hpp"
 #include "lightcone_loops.hpp"
 
 namespace clustermass::ops {

@@ -8,11 +8,13 @@ namespace py = pybind11;
 namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
+void bind_kde(py::module_& m);
 void bind_memory(py::module_& m);
 void bind_noise(py::module_& m);
 void bind_project(py::module_& m);
 void bind_project_gradient(py::module_& m);
 void bind_subsample(py::module_& m);
+void bind_views(py::module_& m);
 
 namespace {
 
@@ -47,10 +49,12 @@ PYBIND11_MODULE(CM_CUDA_MODULE, m, py::mod_gil_not_used()) {
     m.doc() = "CUDA kernels of clustermass. Arrays are device addresses which the caller has checked.";
     clustermass::bindings::register_errors();
     clustermass::bindings::bind_beam(m);
+    clustermass::bindings::bind_kde(m);
     clustermass::bindings::bind_memory(m);
     clustermass::bindings::bind_noise(m);
     clustermass::bindings::bind_project(m);
     clustermass::bindings::bind_project_gradient(m);
     clustermass::bindings::bind_subsample(m);
+    clustermass::bindings::bind_views(m);
     m.def("query_devices", &clustermass::bindings::query_devices);
 }

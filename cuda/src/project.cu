@@ -26,12 +26,12 @@ struct IntoCopies {
 /// A block per share of the particles and group of channels; the image of the group is in shared memory.
 template <class Real>
 struct IntoTiles {
-    static constexpr int kPhases = 3;
     Deposit<Real> deposit;
     Stack<double> sums;
     ProjectPlan plan;
     std::int64_t n;
-    __device__ void operator()(int phase, const Place& place, double* shared) const {
+    __device__ std::int64_t phases(std::int64_t) const { return 3; }
+    __device__ void operator()(std::int64_t phase, const Place& place, double* shared) const {
         const std::int64_t share = place.block % plan.n_shares,
                            channel = place.block / plan.n_shares * plan.channels_each;
         const std::int64_t left = sums.items - channel,

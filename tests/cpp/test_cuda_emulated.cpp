@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -7,6 +8,7 @@
 #include "clustermass/ops/project.hpp"
 #include "clustermass_cuda/launch_math.hpp"
 #include "clustermass_cuda/ops.hpp"
+#include "clustermass_cuda/sort.hpp"
 
 /// The CUDA launchers over host memory, against the CPU ops. Run under the sanitizers, this finds what writes outside
 /// its arrays or meets another block without an atomic.
@@ -62,9 +64,107 @@ void test_memory() {
     CHECK(back == from);
 }
 
+void test_scan_and_sort() {
+    std::mt19937_64 random(5);
+    for (const std::int64_t n : {0, 1, 255, 2048, 2049, 4096, 4097, 70'000, 5'000'000}) {
+        const auto count = static_cast<std::size_t>(n);
+        std::vector<std::int64_t> values(count), expected(count), scratch(std::size_t(cuda::scan_scratch(n)));
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            values[i] = std::int64_t(random() % 1000) - 300;
+            expected[i] = sum;
+            sum += values[i];
+        }
+        cuda::exclusive_scan(values.data(), n, scratch.data(), kQueue, "test");
+        CHECK(values == expected);
+    }
+    for (const std::int64_t n : {1, 16, 4095, 4097, 30'000})
+        for (const int bits : {0, 1, 5, 8, 9, 17, 31}) {
+            const auto count = static_cast<std::size_t>(n);
+            std::vector<std::uint32_t> keys(count), other(count);
+            std::vector<std::int64_t> order(keys.size()), other_order(keys.size()),
+                scratch(std::size_t(cuda::sort_scratch(n)));
+            for (std::size_t i = 0; i < keys.size(); ++i) {
+                keys[i] = std::uint32_t(random() & ((std::uint64_t(1) << bits) - 1));
+                order[i] = std::int64_t(i);
+            }
+            std::vector<std::int64_t> expected = order;
+            const std::vector<std::uint32_t> given = keys;
+            std::stable_sort(expected.begin(), expected.end(), [&](std::int64_t a, std::int64_t b) {
+                return given[std::size_t(a)] < given[std::size_t(b)];
+            });
+            cuda::sort_by_key({keys.data(), other.data(), order.data(), other_order.data(), n}, bits, scratch.data(),
+                              kQueue, "test");
+            CHECK(order == expected);
+            CHECK(std::is_sorted(keys.begin(), keys.end()));
+        }
+}
+
+/// What came from the device and was checked by nobody must not hang or write outside: such a view is NaN.
+void test_views_that_are_none() {
+    const double nan = std::nan(""), centre[3] = {1, 1, 1}, far[3] = {1e300, nan, 0};
+    const double axes[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, bad_axes[9] = {nan, 0, 0, 0, 1e9, 0, 0, 0, 1};
+    const double sizes[4] = {0.5, 1e-300, -1, 1e300};
+    const double at = 1.0, weight = 2.0;
+    const std::int64_t start[2] = {0, 1};
+    const ops::ParticleIndex<const double> index{{{1, 1, 1}, {0, 0, 0}, {2, 2, 2}, true},
+                                                 {&at, 1},
+                                                 {&at, 1},
+                                                 {&at, 1},
+                                                 {&weight, 1, 1},
+                                                 {nullptr, 0},
+                                                 {start, 2}};
+    const ops::ViewsParams params{ops::Assignment::ngp, math::SphKernel::cubic_spline, 1, 0, false};
+    const auto image_of = [&](const double* c, const double* r, const double* size) {
+        std::vector<double> image(16, -7);
+        cuda::project_views<double, double>(index, {c, r, size, 1, 1}, params, 4, 4, kQueue, {nullptr, 0},
+                                            image.data());
+        return image;
+    };
+    const std::vector<double> good = image_of(centre, axes, sizes);
+    CHECK(good[4 * 2 + 2] == 2.0 && good[0] == 0.0);
+    for (const auto& image :
+         {image_of(far, axes, sizes), image_of(centre, bad_axes, sizes), image_of(centre, axes, sizes + 1),
+          image_of(centre, axes, sizes + 2), image_of(centre, axes, sizes + 3)})
+        for (const double value : image) CHECK(std::isnan(value) || value == 0.0 || value == 2.0);
+    CHECK(std::isnan(image_of(centre, bad_axes, sizes)[5]));
+}
+
+/// Sums as a matrix product and term by term.
+void test_kde_forms() {
+    std::mt19937_64 random(11);
+    std::normal_distribution<double> normal;
+    const std::int64_t offsets[4] = {0, 70, 70, 151};
+    for (const std::int64_t dims : {1, 2, 3}) {
+        std::vector<double> points(std::size_t(151 * dims)), weights(151);
+        for (auto& p : points) p = normal(random);
+        for (std::size_t i = 1; i < points.size(); ++i) points[i] += 0.6 * points[i - 1];  // axes that are correlated
+        for (auto& w : weights) w = std::fabs(normal(random));
+        const double axes[9] = {-2, 0.5, 9, -2.2, 0.3, 14, -1, 0.4, 6};
+        const std::int64_t cells = dims == 1 ? 9 : dims == 2 ? 9 * 14 : 9 * 14 * 6;
+        const ops::KdeRule rule{math::Bandwidth::scott, 0, {nullptr, 0}, ops::KdeNormalise::density};
+        const auto grids_of = [&](int form) {
+            std::vector<double> grids(std::size_t(3 * cells), -7);
+            cuda::estimate_density<double>({points.data(), 151, dims}, offsets, weights.data(), axes, rule, form,
+                                           kQueue, {nullptr, 0}, {grids.data(), 3, cells});
+            return grids;
+        };
+        CHECK(are_close(grids_of(-1), grids_of(0), 1e-13));
+    }
+    const std::int64_t n[3] = {48, 1, 48}, large[3] = {65'536, 1, 65'536}, cube[3] = {50, 50, 50};
+    CHECK(cuda::plan_kde(n, 4, 4, -1).points == 64 && cuda::plan_kde(n, 4, 4, -1).row == 97);
+    CHECK(cuda::plan_kde(n, 4, 4, 0).points == 0);
+    CHECK(cuda::plan_kde(large, 4, 4, -1).points == 0);
+    CHECK(cuda::plan_kde(cube, 4, 4, -1).row == 52 + 50 + 52);
+    CHECK(cuda::plan_kde(cube, 4, 4, -1).points * 154 * 8 <= 65'536);
+}
+
 }  // namespace
 
 int main() {
+    test_kde_forms();
+    test_scan_and_sort();
+    test_views_that_are_none();
     test_project();
     test_memory();
     return test::failures();

@@ -1,5 +1,6 @@
 #include "clustermass_cuda/launch_math.hpp"
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -45,9 +46,82 @@ void test_workers() {
     CHECK_THROWS(subsample_workers(1, 100, 0), DomainError);
 }
 
+void test_pieces() {
+    constexpr std::int64_t kGiB = std::int64_t(1) << 30;
+    CHECK(items_at_once(10, 100, kGiB) == 10);
+    CHECK(items_at_once(1000, kGiB, 64 * kGiB) == 4);  // never more than 4 GiB
+    CHECK(items_at_once(1000, kGiB, 6 * kGiB) == 3);   // nor more than half of what is free
+    CHECK(items_at_once(1000, kGiB, kGiB) == 1);       // one must fit: the allocation says if it does not
+    CHECK(items_at_once(0, kGiB, 64 * kGiB) == 1);
+    CHECK(items_at_once(7, 0, 0) == 7);
+    CHECK(items_at_once(kMost, 1, kMost) == kMaxPieceBytes);
+}
+
+void test_tiles() {
+    CHECK(tiles_for(0, 10) == 1);
+    CHECK(tiles_for(10, 10) == 1);
+    CHECK(tiles_for(11, 10) == 2);
+    CHECK(tiles_for(kMost, 2) == kMost / 2 + 1);
+    CHECK(bits_for(1) == 0);
+    CHECK(bits_for(2) == 1);
+    CHECK(bits_for(257) == 9);
+    CHECK(bits_for(std::int64_t(1) << 30) == 30);
+    CHECK(bits_for((std::int64_t(1) << 30) + 1) == 31);
+    for (int bits = 0; bits <= 31; ++bits) {
+        CHECK(sort_passes(bits) % 2 == 0);
+        CHECK(sort_passes(bits) * kSortBits >= bits);
+        CHECK(sort_passes(bits) * kSortBits < bits + 2 * kSortBits);
+    }
+}
+
+void test_warps() {
+    CHECK(warps_per_view(0) > 0);
+    CHECK(warps_per_view(1) == 1024);
+    CHECK(warps_per_view(64) == 256);
+    CHECK(warps_per_view(1'000'000) == 8);
+    CHECK(bounds_blocks(0) == 0);
+    CHECK(bounds_blocks(1) == 1);
+    CHECK(bounds_blocks(kMost) == 512);
+}
+
+void test_project_plan() {
+    constexpr std::int64_t kShared = 227 * 1024;
+    // Few particles: as many copies as are useful. 16 MiB of float64 images hold 36 of 4 x 120 x 120.
+    CHECK(plan_project(0, 4, 120, 120, kShared, 132, -1).n_copies == 1);
+    CHECK(plan_project(30'000, 4, 120, 120, kShared, 132, -1).n_copies == 2);
+    CHECK(plan_project(10'000'000, 4, 120, 120, kShared, 132, -1).n_copies == 32);
+    CHECK(plan_project(kMost, 64, 4096, 4096, kShared, 132, -1).n_copies == 1);
+    CHECK(plan_project(kMost, 4, 65'536, 65'536, kShared, 132, -1).form == ProjectPlan::copies);
+    // Very many: an image in shared memory, one channel of 120 x 120 at a time.
+    const ProjectPlan tiles = plan_project(1'000'000'000, 4, 120, 120, kShared, 132, -1);
+    CHECK(tiles.form == ProjectPlan::tiles);
+    CHECK(tiles.n_copies == 1 && tiles.channels_each == 2 && tiles.n_groups == 2 && tiles.n_shares == 132);
+    CHECK(tiles.shared_bytes == 2 * 120 * 120 * 8 && tiles.shared_bytes <= kShared);
+    const ProjectPlan odd = plan_project(1, 5, 120, 120, kShared, 0, ProjectPlan::tiles);
+    CHECK(odd.n_groups == 3 && odd.n_shares == 1);
+    CHECK(plan_project(10, 1, 170, 170, kShared, 4, ProjectPlan::tiles).n_groups == 1);
+    CHECK_THROWS(plan_project(10, 1, 171, 171, kShared, 4, ProjectPlan::tiles), DomainError);
+    CHECK(plan_project(1'000'000'000, 4, 120, 120, kShared, 132, ProjectPlan::copies).form == ProjectPlan::copies);
+    CHECK_THROWS(plan_project(1, 1, kMost, 2, kShared, 132, -1), DomainError);
+}
+
+void test_cells() {
+    check_cells({{1, 1024, 3}, {0, -5, 0}, {1, 1, 1}, true});
+    CHECK_THROWS(check_cells({{0, 1, 1}, {0, 0, 0}, {1, 1, 1}, true}), DomainError);
+    CHECK_THROWS(check_cells({{1, 1025, 1}, {0, 0, 0}, {1, 1, 1}, true}), DomainError);
+    CHECK_THROWS(check_cells({{1, 1, 1}, {0, 0, 0}, {1, 0, 1}, true}), DomainError);
+    CHECK_THROWS(check_cells({{1, 1, 1}, {0, NAN, 0}, {1, 1, 1}, true}), DomainError);
+    CHECK_THROWS(check_cells({{1, 1, 1}, {0, 0, 0}, {1, 1, NAN}, true}), DomainError);
+}
+
 }  // namespace
 
 int main() {
+    test_pieces();
+    test_tiles();
+    test_warps();
+    test_project_plan();
+    test_cells();
     test_blocks();
     test_products();
     test_workers();

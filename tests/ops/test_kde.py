@@ -15,12 +15,6 @@ from clustermass import _backend, errors
 from tests.reference import kde as reference
 from tests.tolerances import F64, KDE, peak_error
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # no CUDA form yet
-
-
 AXES = {
     1: [(-2200.0, 2200.0, 48)],
     2: [(-2200.0, 2200.0, 48), (0.0, 1.6, 33)],

@@ -13,12 +13,6 @@ from tests.reference import kde as density_reference
 from tests.reference import kde_gradient as reference
 from tests.tolerances import KDE_GRADIENT, peak_error
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # no CUDA form
-
-
 AXES = {
     1: [(-2200.0, 2200.0, 37)],
     2: [(-2200.0, 2200.0, 21), (0.0, 1.6, 18)],

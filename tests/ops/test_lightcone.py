@@ -12,12 +12,6 @@ from clustermass.ops import _sightlines
 from tests.reference import lightcone as reference
 from tests.tolerances import RECESSION
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # no CUDA form yet
-
-
 BOX = 150.0
 COSMOLOGY = Cosmology(h=0.6777, omega_m=0.307115)
 COMMON = dict(redshift=0.117, cosmology=COSMOLOGY, max_velocity=2200.0)

@@ -16,11 +16,6 @@ from tests.tolerances import FALSE_ALARM
 
 
 @pytest.fixture
-def backend(host_backend):
-    return host_backend  # these selections run on the host
-
-
-@pytest.fixture
 def masses(rng):
     """A steep mass function: numbers fall by ten per dex."""
     return 13.5 + rng.exponential(1 / np.log(10), 60_000)

@@ -12,12 +12,6 @@ import clustermass as cm
 from clustermass.errors import ArrayError, DomainError
 from clustermass.ops.beam import beam_adjoint
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # tensors of the CPU
-
-
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 

@@ -8,12 +8,6 @@ import pytest
 import clustermass as cm
 from clustermass.errors import ArrayError, DomainError
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # tensors of the CPU
-
-
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 AXES = {1: [(-2.0, 2.0, 9)], 2: [(-2.0, 2.0, 7), (-1.5, 1.6, 6)], 3: [(-2.0, 2.0, 4), (-2, 2, 5), (-1, 1, 3)]}

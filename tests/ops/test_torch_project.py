@@ -8,12 +8,6 @@ import pytest
 import clustermass as cm
 from clustermass.errors import ArrayError, DomainError, DTypeError
 
-
-@pytest.fixture
-def backend(host_backend):
-    return host_backend  # tensors of the CPU
-
-
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 ASSIGNMENTS = ["ngp", "cic", "tsc", "sph"]

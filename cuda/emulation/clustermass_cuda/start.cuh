@@ -38,7 +38,7 @@ cudaError_t start_blocks(unsigned blocks, unsigned threads, std::size_t shared_b
         // Filled with what no body may rely on: shared memory is not cleared.
         std::vector<double> shared(shared_bytes / sizeof(double) + 1, -1e300);
         for (std::int64_t block = first; block < n; block += blocks)
-            for (int phase = 0; phase < Body::kPhases; ++phase)
+            for (std::int64_t phase = 0, n_phases = body.phases(block); phase < n_phases; ++phase)
                 for (int thread = int(threads) - 1; thread >= 0; --thread)
                     body(phase, Place{block, thread, int(threads)}, shared.data());
     });

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clustermass/core/error.hpp"
+#include "clustermass/ops/views.hpp"
 
 /// Arithmetic of launches and sizes: plain host code, so that it is unit-tested where no device is.
 namespace clustermass::cuda {
@@ -43,6 +44,69 @@ inline std::int64_t subsample_workers(std::int64_t n_rows, std::int64_t max_memb
         throw DomainError("`scratch` must hold at least the " + std::to_string(max_members) +
                           " members of the largest item, got room for " + std::to_string(scratch_size));
     return std::min(fit, n_rows);
+}
+
+/// Prefix sums: what one block takes.
+inline constexpr std::int64_t kScanEach = 8, kScanTile = kScanEach * kThreadsPerBlock;
+
+/// Sorting: digits of kSortBits bits, and the pairs that one block takes.
+inline constexpr int kSortBits = 4, kSortDigits = 1 << kSortBits;
+inline constexpr std::int64_t kSortEach = 16, kSortTile = kSortEach * kThreadsPerBlock;
+
+/// Pieces of `tile` that hold n; at least one.
+constexpr std::int64_t tiles_for(std::int64_t n, std::int64_t tile) { return n <= 0 ? 1 : n / tile + (n % tile != 0); }
+
+/// Bits of the numbers below n.
+constexpr int bits_for(std::int64_t n) {
+    int bits = 0;
+    while (bits < 63 && (std::int64_t(1) << bits) < n) ++bits;
+    return bits;
+}
+
+/// Passes of a sort by `bits`: an even number, so that the result is where the input was.
+constexpr int sort_passes(int bits) { return (bits + 2 * kSortBits - 1) / (2 * kSortBits) * 2; }
+
+/// Threads that run in step. Launches begin at a multiple of it, so index % kWarp is the lane.
+inline constexpr std::int64_t kWarp = 32;
+static_assert(kThreadsPerBlock % kWarp == 0);
+
+/// How many groups of kWarp threads share a view: many views, few each; and enough groups in all to fill a device.
+constexpr std::int64_t warps_per_view(std::int64_t n_views) {
+    constexpr std::int64_t kInAll = 16384, kMost = 1024, kLeast = 8;
+    return n_views <= 0 ? kMost : std::max(kLeast, std::min(kMost, kInAll / n_views));
+}
+
+/// Blocks that look for the smallest and largest of n rows.
+constexpr std::int64_t bounds_blocks(std::int64_t n) {
+    constexpr std::int64_t kMost = 512;
+    return std::min(kMost, std::int64_t(blocks_for(n)));
+}
+
+/// Tables of a density estimate in shared memory: a row per point of a chunk, in it the cells of the three slots.
+struct KdePlan {
+    std::int64_t points;     ///< of a chunk; 0: no tables, every cell looks at every point
+    std::int64_t stride[3];  ///< cells of each slot, rounded up to whole tiles
+    std::int64_t row;        ///< all of them
+};
+
+/// `form`: -1 for tables where they fit with some points at least, 0 for none.
+constexpr KdePlan plan_kde(const std::int64_t (&n)[3], int tile_rows, int tile_cols, int form) {
+    constexpr std::int64_t kTableBytes = 64 * 1024;  // three blocks or so share a processor
+    constexpr std::int64_t kMostPoints = 64, kLeastPoints = 4;
+    KdePlan plan{
+        0, {(n[0] + tile_rows - 1) / tile_rows * tile_rows, n[1], (n[2] + tile_cols - 1) / tile_cols * tile_cols}, 0};
+    plan.row = plan.stride[0] + plan.stride[1] + plan.stride[2];
+    const std::int64_t fit = kTableBytes / std::int64_t(sizeof(double)) / plan.row;
+    if (form != 0 && fit >= kLeastPoints) plan.points = std::min(kMostPoints, fit);
+    return plan;
+}
+
+/// Cells of an index are numbered with 32 bits on a device.
+inline void check_cells(const ops::CellGrid& g) {
+    for (int a = 0; a < 3; ++a)
+        if (g.n[a] < 1 || g.n[a] > 1024 || !(g.size[a] > 0) || !(g.size[a] < 1e300) ||
+            !(g.origin[a] - g.origin[a] == 0))
+            throw DomainError("index: needs 1 to 1024 cells of positive size along each axis");
 }
 
 /// How the particles of one projection meet in the image. Many of a cluster's particles fall on a few pixels, and

@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "clustermass/core/span.hpp"
+#include "clustermass/ops/kde.hpp"
 #include "clustermass/ops/project.hpp"
 #include "clustermass/ops/project_gradient.hpp"
 #include "clustermass/ops/subsample.hpp"
+#include "clustermass/ops/views.hpp"
 
 /// What the CUDA library offers, in plain C++: the bindings include this and are compiled by the host compiler.
 /// All pointers are device memory of the queue's device. A call enqueues its work and returns; data errors are not
@@ -93,5 +95,43 @@ void convolve_beam(const Stack<const Real>& images, const Table<const Real>& tap
 /// Copy images into larger ones with `margin` zeros on each side.
 template <class Real>
 void pad(const Stack<const Real>& images, std::int64_t margin, const Queue& queue, Real* out);
+
+/// Bytes of scratch that build_index needs for n particles.
+std::int64_t index_scratch(std::int64_t n);
+
+/// Sort the particles into cells, bit for bit as ops::build_index. Values are not looked at: a particle whose position
+/// is NaN goes to the first cell.
+template <class Real>
+void build_index(const ops::Particles<Real>& particles, Span<unsigned char> scratch, const Queue& queue,
+                 const ops::ParticleIndex<Real, std::int64_t>& out);
+
+/// Smallest value of each column, then largest; NaN is passed over. Waits for the stream. `scratch`: at least two
+/// numbers per column, and up to 1024 are of use.
+template <class Real>
+std::vector<double> bounds(const Table<const Real>& values, Span<double> scratch, const Queue& queue);
+
+/// Geometry of views in device memory, unchecked.
+struct ViewArrays {
+    const double* centres;      ///< (n, 3) [Mpc]
+    const double* rotations;    ///< (n, 3, 3)
+    const double* pixel_sizes;  ///< (n_sizes) [Mpc]
+    std::int64_t n, n_sizes;    ///< n_sizes: n or 1
+};
+
+/// Images (view, channel, row, column) as ops::project_views. `scratch`: for float32 images, float64 numbers of at
+/// least one view; as many views are worked on at once as it holds. A view that is not a view (axes that are no unit
+/// vectors, NaN, more than a million cells wide) gives an image of NaN.
+template <class Real, class Out>
+void project_views(const ops::ParticleIndex<const Real>& index, const ViewArrays& views, const ops::ViewsParams& params,
+                   std::int64_t rows, std::int64_t cols, const Queue& queue, Span<double> scratch, Out* images);
+
+/// As ops::estimate_density, in float64 throughout. `points` (n, dims) and `offsets` (clusters + 1) lie on the device,
+/// `axes` (dims, 3) on the host, the covariances of `rule` on the device. `scratch`: for float32 grids, float64 numbers
+/// of at least one grid; as many clusters are worked on at once as it holds. `form`: -1 best, 0 the plain form. A
+/// cluster with a point that is NaN or infinite gives a grid of NaN; offsets must have been checked.
+template <class Real>
+void estimate_density(const Table<const Real>& points, const std::int64_t* offsets, const Real* weights,
+                      const double* axes, const ops::KdeRule& rule, int form, const Queue& queue, Span<double> scratch,
+                      const Table<Real>& out);
 
 }  // namespace clustermass::cuda

@@ -19,12 +19,12 @@ __global__ void grid_stride_kernel(std::int64_t n, Body body) {
     for (std::int64_t i = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
 }
 
-/// Body::kPhases phases, each run by all threads of a block before the next one begins.
+/// body.phases(block) phases, each run by all threads of a block before the next one begins.
 template <class Body>
 __global__ void block_kernel(std::int64_t n, Body body) {
     extern __shared__ double shared[];
     for (std::int64_t block = blockIdx.x; block < n; block += gridDim.x)
-        for (int phase = 0; phase < Body::kPhases; ++phase) {
+        for (std::int64_t phase = 0, n_phases = body.phases(block); phase < n_phases; ++phase) {
             body(phase, Place{block, int(threadIdx.x), int(blockDim.x)}, shared);
             __syncthreads();
         }

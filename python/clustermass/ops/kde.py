@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend
+from .. import _backend, _device
 from .. import _validate as check
-from ..errors import ArrayError, BadInputError, DomainError
+from ..errors import ArrayError, BadInputError, DomainError, DTypeError
 from ._tensors import accepts_tensors
 
 RULES = ("scott", "silverman")
@@ -75,13 +75,30 @@ def _kernel(covariance: Any, n_clusters: int, dims: int) -> NDArray[np.float64]:
     return np.asarray(matrices.reshape(-1), np.float64)
 
 
-def _weights(weights: Any, n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _weights(weights: Any, n: int, dtype: np.dtype[Any], beside: _device.DeviceArray | None) -> NDArray[Any]:
+    result: NDArray[Any]
     if weights is None:
-        return np.empty(0, dtype)
+        result = _device.empty((0,), dtype, beside)
+        return result
     result = check.float_array(weights, "weights", (n,), dtype=dtype)
-    check.check_finite(result, "weights")
-    check.check_not_negative(result, "weights")
+    if beside is None or _device.checks_values():
+        check.check_finite(result, "weights")
+        check.check_not_negative(result, "weights")
     return result
+
+
+def _parameter(
+    value: Any, name: str, beside: _device.DeviceArray | None, checked: Callable[[Any], Any], dtype: Any
+) -> Any:
+    """An array beside the points. One on the host is checked there; one on a device is looked at on request only."""
+    array = _device.wrap(value, name)
+    if beside is None or not isinstance(array, _device.DeviceArray):
+        return _device.upload(checked(array), beside)
+    if np.dtype(dtype).kind == "i" and array.dtype.kind not in "iu":
+        raise DTypeError(f"`{name}` must be integers, got dtype {array.dtype}")
+    if _device.checks_values():
+        checked(_device.download(array))
+    return array.astype(dtype)
 
 
 def arguments(
@@ -90,15 +107,21 @@ def arguments(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:  # fmt: skip
     """What the kernels take: points, offsets, weights, axes as (first, step, n), covariances, and the rest by name."""
     at, normalise = check.choice(at, "at", POSITIONS), check.choice(normalise, "normalise", NORMALISATIONS)
+    beside, (points, weights) = _device.together(points=points, weights=weights)
     if np.ndim(points) != 2 or np.shape(points)[1] not in (1, 2, 3):
         raise ArrayError(f"`points` must have shape (n, 1), (n, 2) or (n, 3), got {np.shape(points)}")
     values = check.float_array(points, "points", (None, np.shape(points)[1]))
     n_points, dims = values.shape
-    starts = check.offsets(offsets, total=n_points)
+    starts = _parameter(offsets, "offsets", beside, lambda array: check.offsets(array, total=n_points), np.int64)
+    if starts.ndim != 1 or not len(starts):
+        raise ArrayError(f"`offsets` must have shape (n + 1,), got {starts.shape}")
     grid = _axes(axes, dims, at)
     rule, factor = _bandwidth(bandwidth)
-    kernel = _kernel(covariance, starts.size - 1, dims)
-    mass = _weights(weights, n_points, values.dtype)
+    n_clusters = len(starts) - 1
+    kernel = _parameter(covariance, "covariance", beside, lambda array: _kernel(array, n_clusters, dims), np.float64)
+    if kernel.size not in (0, dims * dims, n_clusters * dims * dims):
+        raise ArrayError(f"`covariance` must have shape {(dims, dims)}, one or one per cluster, got {kernel.shape}")
+    mass = _weights(weights, n_points, values.dtype, beside)
     how = NORMALISATIONS.index(normalise)
     options = dict(bandwidth=rule, factor=factor, normalise=how, n_threads=check.threads(n_threads))
     return values, starts, mass, grid, kernel, options
@@ -156,8 +179,8 @@ def estimate_density(
         Covariance of the kernel itself, instead of one from the points.
     n_threads : int
         Threads of the native backend, >= 1; clusters are shared out among them.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Points on a CUDA device are worked on there.
 
     Returns
     -------
@@ -207,9 +230,11 @@ def estimate_density(
     values, starts, mass, grid, kernel, how = arguments(
         points, offsets, axes, bandwidth, at, normalise, weights, covariance, n_threads
     )
-    impl = getattr(_backend.resolve(backend, "kde"), f"kde_f{8 * values.itemsize}")
+    beside = _device.beside(values)
+    impl = getattr(_backend.resolve(backend, "kde", beside is not None), f"kde_f{8 * values.itemsize}")
     cells = tuple(int(n) for n in grid[:, 2])
-    result = np.empty((starts.size - 1, *cells), values.dtype)
-    if not impl(values, starts, mass, grid, kernel, result.reshape(starts.size - 1, int(np.prod(cells))), **how):
+    n_clusters = len(starts) - 1
+    result = _device.empty((n_clusters, *cells), values.dtype, beside)
+    if not impl(values, starts, mass, grid, kernel, result.reshape(n_clusters, int(np.prod(cells))), **how):
         raise_invalid(values)
-    return result
+    return cast("NDArray[Any]", _device.result(result))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend
+from .. import _backend, _device
 from .. import _validate as check
 from ._tensors import accepts_tensors
 from .kde import arguments, raise_invalid
@@ -88,12 +88,13 @@ def differentiate_density(
     values, starts, mass, grid, kernel, how = arguments(
         points, offsets, axes, bandwidth, at, normalise, weights, covariance, n_threads
     )
+    module = _backend.resolve(backend, "kde_gradient", _device.is_on_device(values))
     cells = tuple(int(n) for n in grid[:, 2])
     slopes = check.float_array(gradient, "gradient", (starts.size - 1, *cells))
     dtype = check.common_dtype(values, slopes)
     values, slopes, mass = (a.astype(dtype, copy=False) for a in (values, slopes, mass))
     by = DensityGradients(np.empty_like(values), np.empty(len(values), dtype))
-    impl = getattr(_backend.resolve(backend, "kde_gradient"), f"kde_gradient_f{8 * dtype.itemsize}")
+    impl = getattr(module, f"kde_gradient_f{8 * dtype.itemsize}")
     flat = slopes.reshape(starts.size - 1, int(np.prod(cells)))
     if not impl(values, starts, mass, grid, kernel, flat, by.points, by.weights, **how):
         raise_invalid(values)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate, units
+from .. import _backend, _device, _validate, units
 from ..errors import ArrayError, BadInputError, DomainError
 from ._tensors import accepts_tensors
 from .project import check_scheme, particle_arrays, raise_invalid
@@ -54,7 +54,7 @@ class ParticleIndex:
     max_smoothing_length: float
 
     def __len__(self) -> int:
-        return int(self.x.size)
+        return int(self.x.shape[0])
 
     @property
     def n_channels(self) -> int:
@@ -72,15 +72,24 @@ class ParticleIndex:
         return {name: getattr(self, name) for name in names}
 
 
-def _cell_grid(pos: NDArray[Any], box: float | None) -> tuple[Any, Any, Any]:
+def _extent(values: Any) -> tuple[Any, Any]:
+    """Smallest and largest value of each column; reads them back where they lie on a device."""
+    if _device.is_on_device(values):
+        module: Any = _backend.load("cuda", "views")
+        low, high = module.bounds(values)
+        return low, high
+    return values.min(axis=0).astype(float), values.max(axis=0).astype(float)
+
+
+def _cell_grid(pos: Any, box: float | None) -> tuple[Any, Any, Any]:
     """Cells along each axis, lower corner and cell size: about PARTICLES_PER_CELL in a cell of even density."""
+    low, extent = np.zeros(3), np.ones(3)
     if box is not None:
-        low, extent = np.zeros(3), np.full(3, box)
-    elif len(pos) and np.isfinite(pos).all():
-        low = pos.min(axis=0).astype(float)
-        extent = np.maximum(pos.max(axis=0).astype(float) - low, 1e-9 * (1 + np.abs(low)))
-    else:
-        low, extent = np.zeros(3), np.ones(3)
+        extent = np.full(3, box)
+    elif len(pos):
+        lowest, highest = _extent(pos)
+        if np.isfinite(lowest).all() and np.isfinite(highest).all():
+            low, extent = lowest, np.maximum(highest - lowest, 1e-9 * (1 + np.abs(lowest)))
     side = np.cbrt(np.prod(extent) * PARTICLES_PER_CELL / max(len(pos), 1))
     n_cells = np.clip(np.floor(extent / side), 1, MAX_CELLS_PER_AXIS).astype(int)
     return tuple(map(int, n_cells)), tuple(map(float, low)), tuple(map(float, extent / n_cells))
@@ -110,8 +119,8 @@ def build_particle_index(
         Side of the periodic box [comoving Mpc]. Positions outside it are wrapped. None: not periodic.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Particles on a CUDA device are worked on there.
 
     Returns
     -------
@@ -138,16 +147,22 @@ def build_particle_index(
     box = None if box_size is None else _validate.number(box_size, "box_size", above=0, unit=units.LENGTH)
     n_threads = _validate.threads(n_threads)
     n_cells, origin, cell_size = _cell_grid(pos, box)
-    out: dict[str, NDArray[Any]] = {name: np.empty(len(pos), pos.dtype) for name in ("x", "y", "z")}
-    out |= {"weights": np.empty_like(w), "smoothing_length": np.empty_like(h)}
-    out["cell_start"] = np.empty(int(np.prod(n_cells)) + 1, np.int64)
-    run = getattr(_backend.resolve(backend, "views"), f"index_f{8 * pos.dtype.itemsize}")
+    module = _backend.resolve(backend, "views", _device.is_on_device(pos))
+    beside = _device.beside(pos)
+    out: dict[str, Any] = {name: _device.empty((len(pos),), pos.dtype, beside) for name in ("x", "y", "z")}
+    out |= {
+        "weights": _device.empty(w.shape, w.dtype, beside),
+        "smoothing_length": _device.empty(h.shape, h.dtype, beside),
+    }
+    out["cell_start"] = _device.empty((int(np.prod(n_cells)) + 1,), np.int64, beside)
+    run = getattr(module, f"index_f{8 * pos.dtype.itemsize}")
     if not run(pos, w, h, out, n_cells=n_cells, origin=origin, cell_size=cell_size, is_periodic=box is not None,
                n_threads=n_threads):  # fmt: skip
         raise_invalid(pos, w, h)
-    largest = float(h.max()) if h.size else 0.0
+    largest = float(np.ravel(_extent(h)[1])[0]) if h.size else 0.0
+    held = {name: _device.result(array) for name, array in out.items()}
     return ParticleIndex(
-        **out, n_cells=n_cells, origin=origin, cell_size=cell_size, box_size=box, max_smoothing_length=largest
+        **held, n_cells=n_cells, origin=origin, cell_size=cell_size, box_size=box, max_smoothing_length=largest
     )
 
 
@@ -200,27 +215,33 @@ def view_rotations(directions: ArrayLike, *, azimuth: ArrayLike = 0.0) -> NDArra
     return np.stack([c * first + s * second, c * second - s * first, sight], axis=1)
 
 
-def _check_views(
-    centres: ArrayLike, rotations: ArrayLike, pixel_size: ArrayLike
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Centres, rotations and pixels per Mpc of all views, float64 and C order."""
-    c = _validate.float_array(centres, "centres", (None, 3), unit=units.LENGTH, dtype=np.float64)
-    _validate.check_finite(c, "centres")
-    r = _validate.float_array(rotations, "rotations", (len(c), 3, 3), dtype=np.float64)
-    _validate.check_finite(r, "rotations")
-    error = np.abs(r @ r.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0.0)
-    if (error > 1e-6).any():
-        worst = int(np.argmax(error))
-        raise BadInputError(f"`rotations` must be orthonormal, number {worst} is off by {error[worst]:g}")
-    size = _validate.float_array(
-        np.atleast_1d(units.strip_unit(pixel_size, units.LENGTH, "pixel_size")), "pixel_size", (None,), dtype=np.float64
-    )
-    _validate.check_finite(size, "pixel_size")
+def _geometry(values: Any, name: str, shape: _validate.Shape, unit: str | None) -> Any:
+    """One array of the geometry of views, float64; one on a device is looked at on request only."""
+    array = _validate.float_array(_device.wrap(values, name), name, shape, unit=unit, dtype=np.float64)
+    if not _device.is_on_device(array) or _device.checks_values():
+        _validate.check_finite(array, name)
+    return array
+
+
+def _check_views(centres: ArrayLike, rotations: ArrayLike, pixel_size: ArrayLike) -> tuple[Any, Any, Any]:
+    """Centres, rotations and pixel sizes (one, or one per view) of all views, float64 and C order."""
+    c = _geometry(centres, "centres", (None, 3), units.LENGTH)
+    r = _geometry(rotations, "rotations", (len(c), 3, 3), None)
+    if not _device.is_on_device(r):
+        error = np.abs(r @ r.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0.0)
+        if (error > 1e-6).any():
+            worst = int(np.argmax(error))
+            raise BadInputError(f"`rotations` must be orthonormal, number {worst} is off by {error[worst]:g}")
+    if not _device.is_on_device(pixel_size):
+        pixel_size = np.atleast_1d(units.strip_unit(pixel_size, units.LENGTH, "pixel_size"))
+    elif np.ndim(pixel_size) == 0:
+        pixel_size = _device.wrap(pixel_size, "pixel_size").reshape(1)
+    size = _geometry(pixel_size, "pixel_size", (None,), None)
     if size.size not in (1, len(c)):
         raise ArrayError(f"`pixel_size` must have 1 or {len(c)} values, got {size.size}")
-    if (size <= 0).any():
+    if not _device.is_on_device(size) and (size <= 0).any():
         raise DomainError(f"`pixel_size` must be > 0, got {size.min():g}")
-    return c, r, np.ascontiguousarray(np.broadcast_to(1.0 / size, (len(c),)))
+    return c, r, size
 
 
 @accepts_tensors
@@ -266,8 +287,8 @@ def project_views(
         Images to add to, e.g. chunk by chunk of a snapshot larger than memory.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Particles on a CUDA device are worked on there.
 
     Returns
     -------
@@ -296,23 +317,40 @@ def project_views(
     >>> images[0, 0].astype(int).tolist()
     [[0, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
     """
-    c, r, per_pixel = _check_views(centres, rotations, pixel_size)
+    c, r, size = _check_views(centres, rotations, pixel_size)
     rows, cols = _validate.image_shape(shape)
     half_depth = _validate.number(depth, "depth", above=0, unit=units.LENGTH)
     if index.box_size is not None and 2 * half_depth > index.box_size * (1 + 1e-9):
         raise DomainError(f"`depth` must be at most half the box of {index.box_size:g} Mpc, got {half_depth:g}")
-    scheme, kernel_number = check_scheme(assignment, kernel, bool(index.smoothing_length.size or not len(index)))
+    scheme, kernel_number = check_scheme(assignment, kernel, len(index.smoothing_length) > 0 or not len(index))
     full_shape = (len(c), index.n_channels, rows, cols)
-    if out is not None:
-        images = _validate.output(out, "out", full_shape, np.dtype(np.float64))
-    else:
-        images = np.empty(full_shape, index.x.dtype)
-    run = getattr(_backend.resolve(backend, "views"), f"views_f{8 * index.x.dtype.itemsize}")
-    run(
-        index._arrays(), n_cells=index.n_cells, origin=index.origin, cell_size=index.cell_size,
-        is_periodic=index.box_size is not None, centres=c, rotations=r, per_pixel=per_pixel, out=images,
-        assignment=scheme, kernel=kernel_number, half_depth=half_depth,
-        max_support=index.max_smoothing_length if assignment == "sph" else 0.0, add=out is not None,
-        n_threads=_validate.threads(n_threads),
+    names = index._arrays()
+    beside, arrays = _device.together(**names)
+    params = dict(
+        n_cells=index.n_cells, origin=index.origin, cell_size=index.cell_size, is_periodic=index.box_size is not None,
+        assignment=scheme, kernel=kernel_number, half_depth=half_depth, add=out is not None,
+        max_support=index.max_smoothing_length if assignment == "sph" else 0.0, n_threads=_validate.threads(n_threads),
     )  # fmt: skip
-    return images
+    module = _backend.resolve(backend, "views", beside is not None)
+    dtype = np.dtype(arrays[0].dtype)
+    if beside is not None:
+        images = (
+            _device.output(out, "out", full_shape, np.dtype(np.float64), beside)
+            if out is not None
+            else _device.empty(full_shape, dtype, beside)
+        )
+        c, r, size = (_device.upload(a, beside) for a in (c, r, size))
+        geometry: dict[str, Any] = dict(centres=c, rotations=r, pixel_size=size)
+    elif _device.is_on_device(c) or _device.is_on_device(r) or _device.is_on_device(size):
+        raise ArrayError("`centres`, `rotations` and `pixel_size` must be on the host, where the index is")
+    else:
+        images = (
+            _validate.output(out, "out", full_shape, np.dtype(np.float64))
+            if out is not None
+            else np.empty(full_shape, dtype)
+        )
+        per_pixel = np.ascontiguousarray(np.broadcast_to(1.0 / size, (len(c),)))
+        geometry = dict(centres=c, rotations=r, per_pixel=per_pixel)
+    run = getattr(module, f"views_f{8 * dtype.itemsize}")
+    run(dict(zip(names, arrays, strict=True)), **geometry, out=images, **params)
+    return cast("NDArray[Any]", _device.result(images))

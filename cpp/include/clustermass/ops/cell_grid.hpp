@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "clustermass/core/macros.hpp"
+
 namespace clustermass::ops {
 
 /// Regular cells over the box, or over the particles where the box is not periodic.
@@ -10,7 +12,7 @@ struct CellGrid {
     double size[3];    ///< of one cell   [Mpc]
     bool is_periodic;
 
-    std::int64_t count() const { return n[0] * n[1] * n[2]; }
+    CM_HD std::int64_t count() const { return n[0] * n[1] * n[2]; }
 };
 
 }  // namespace clustermass::ops
