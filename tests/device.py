@@ -35,7 +35,7 @@ DATA = {
 }
 
 # files of tests that also run on a device
-MODULES = dict.fromkeys(("test_project", "test_project_gradient", "test_subsample", "test_noise", "test_beam"), True)
+MODULES = {f"test_{op}" for op in ("beam", "kde", "noise", "project", "project_gradient", "subsample", "views")}
 
 
 def home_of(name):

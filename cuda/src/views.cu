@@ -79,8 +79,9 @@ private:
             double norm = 0;
             for (int b = 0; b < 3; ++b) norm += view.axes[a][b] * view.axes[a][b];
             const double extent = half[0] + half[1] + half[2];
-            sane &= std::fabs(norm - 1) < 1e-3 &&
-                    std::fabs(view.centre[a] - index.cells.origin[a]) + extent < kMaxCellsAcross * index.cells.size[a];
+            const double away = std::fabs(view.centre[a] - index.cells.origin[a]) + extent;
+            const double limit = index.cells.is_periodic ? kMaxCellsAcross * index.cells.size[a] : HUGE_VAL;
+            sane &= std::fabs(norm - 1) < 1e-3 && away < limit;  // a walk ends with the cells where nothing repeats
         }
         return sane;
     }
