@@ -8,7 +8,7 @@ NATIVE := build/native
 WERROR ?= OFF
 export PATH := $(BIN):$(PATH)
 
-.PHONY: build test cpp-test demo bench lint format tidy sanitize cuda-check clean
+.PHONY: build test cpp-test demo bench lint format tidy sanitize cuda-check gpu-check clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,8 +25,9 @@ $(VENV)/.built: $(VENV)/.ready $(SOURCES)
 
 build: $(VENV)/.built
 
+# The CUDA sources over host memory are built with the C++ tests: that they run is part of the test.
 test: cpp-test
-	$(BIN)/python -m pytest -q
+	CLUSTERMASS_REQUIRE_BACKENDS=$${CLUSTERMASS_REQUIRE_BACKENDS:-native,emulated} $(BIN)/python -m pytest -q
 
 cpp-test: build
 	ctest --test-dir $(NATIVE) --output-on-failure --parallel 2
@@ -61,6 +62,11 @@ tidy: $(VENV)/.ready
 
 cuda-check: $(VENV)/.ready
 	cuda/check $(BIN)/python
+
+# Where a GPU is: offline, with the packages that are there already (GPU_PYTHON=... for another Python than python3).
+GPU_PYTHON ?= python3
+gpu-check:
+	$(GPU_PYTHON) cuda/gpu_check.py
 
 clean:
 	rm -rf build demo $(VENV)

@@ -143,7 +143,13 @@ def includes(path):
 
 def test_bindings_meet_no_nvcc():
     """They include plain C++ only: ours by name, pybind11 and the standard library."""
-    own = {"address.hpp", "errors.hpp", "clustermass/core/error.hpp", "clustermass_cuda/launch_math.hpp", "clustermass_cuda/ops.hpp"}
+    own = {
+        "address.hpp",
+        "errors.hpp",
+        "clustermass/core/error.hpp",
+        "clustermass_cuda/launch_math.hpp",
+        "clustermass_cuda/ops.hpp",
+    }
     sources = list(files("*", under="cuda/bindings"))
     names = {name for path in sources for name in includes(path) if not re.match(r"pybind11/|\w+$", name)}
     assert {path.suffix for path in sources} == {".cpp", ".hpp"}

@@ -1,0 +1,82 @@
+"""Every CUDA op once on small arrays, beside the native one: what compute-sanitizer watches (make gpu-check)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+import clustermass as cm
+
+RNG = np.random.default_rng(1)
+BOX = 20.0
+
+
+def gpu(array):
+    return torch.tensor(array, device="cuda")
+
+
+def same(name, found, expected, tolerance=1e-5):
+    found, expected = np.asarray(found.cpu(), float), np.asarray(expected, float)
+    error = np.abs(found - expected).max(initial=0.0) / max(np.abs(expected).max(initial=0.0), 1e-300)
+    assert found.shape == expected.shape and error <= tolerance, f"{name}: off by {error}"  # noqa: PT018
+    print(f"{name}: {error:.1e}")
+
+
+def projections():
+    for dtype in (np.float32, np.float64):
+        positions = RNG.uniform(-1, 21, (700, 3)).astype(dtype)
+        weights, support = RNG.uniform(size=(700, 3)).astype(dtype), RNG.uniform(0, 2, 700).astype(dtype)
+        for assignment in ("ngp", "cic", "tsc", "sph"):
+            options = dict(shape=(17, 23), pixel_size=1.0, assignment=assignment, beam_fwhm=2.0)
+            image = cm.project_particles(gpu(positions), gpu(weights), smoothing_length=gpu(support), **options)
+            want = cm.project_particles(positions, weights, smoothing_length=support, **options)
+            same(f"project {assignment}", image, want)
+            by = cm.differentiate_projection(gpu(want), gpu(positions), gpu(weights), smoothing_length=gpu(support),
+                                             pixel_size=1.0, assignment=assignment)  # fmt: skip
+            host = cm.differentiate_projection(want, positions, weights, smoothing_length=support, pixel_size=1.0,
+                                               assignment=assignment)  # fmt: skip
+            same(f"gradient {assignment}", by.weights, host.weights)
+            for box in (None, BOX):
+                views(positions, weights, support, assignment, box)
+
+
+def views(positions, weights, support, assignment, box):
+    rotations = cm.view_rotations([[0, 0, 1], [1, -1, 0.3]], azimuth=[0.2, 1.0])
+    centres, options = (
+        RNG.uniform(0, BOX, (2, 3)),
+        dict(pixel_size=0.4, shape=(14, 9), depth=7.0, assignment=assignment),
+    )
+    host = cm.build_particle_index(positions, weights, smoothing_length=support, box_size=box)
+    device = cm.build_particle_index(gpu(positions), gpu(weights), smoothing_length=gpu(support), box_size=box)
+    for name in ("x", "weights", "cell_start"):
+        same(f"index {name}", getattr(device, name), getattr(host, name), 0.0)
+    same(f"views {assignment}", cm.project_views(device, centres, rotations, **options),
+         cm.project_views(host, centres, rotations, **options))  # fmt: skip
+
+
+def images():
+    stack = RNG.normal(size=(3, 4, 31, 22)).astype(np.float32)
+    for how in (dict(), dict(edge="crop")):
+        same("beam", cm.convolve_beam(gpu(stack), [0.0, 1.0, 2.0, 3.0], **how),
+             cm.convolve_beam(stack, [0.0, 1.0, 2.0, 3.0], **how))  # fmt: skip
+    same("noise", cm.add_noise(gpu(stack), 1.0, seed=3), cm.add_noise(stack, 1.0, seed=3), 0.0)
+
+
+def catalogues():
+    sizes = RNG.integers(0, 60, 50)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    same("subsample", cm.draw_subsamples(gpu(offsets), fraction=0.6, n_draws=3, seed=5).indices,
+         cm.draw_subsamples(offsets, fraction=0.6, n_draws=3, seed=5).indices, 0.0)  # fmt: skip
+    for dims in (1, 2, 3):
+        points = RNG.normal(size=(offsets[-1], dims))
+        axes = [(-3, 3, 9 + 2 * k) for k in range(dims)]
+        same(f"kde {dims}D", cm.estimate_density(gpu(points), gpu(offsets), axes=axes),
+             cm.estimate_density(points, offsets, axes=axes), 1e-11)  # fmt: skip
+
+
+if __name__ == "__main__":
+    projections()
+    images()
+    catalogues()
+    torch.cuda.synchronize()
+    print("all small cases agree")
