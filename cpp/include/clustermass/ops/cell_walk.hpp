@@ -19,7 +19,7 @@ CM_HD double larger(double a, double b) { return a < b ? b : a; }
 
 /// Largest integer that is not above x. The library's floor is a call where the instruction set has none.
 CM_HD std::int64_t floor_to_integer(double x) {
-    constexpr double kFar = 1e15;  // converting an out-of-range value is undefined
+    constexpr double kFar = 1e15;                                // converting an out-of-range value is undefined
     const double inside = x > -kFar ? smaller(x, kFar) : -kFar;  // also for NaN
     const auto toward_zero = std::int64_t(inside);
     return toward_zero - std::int64_t(double(toward_zero) > inside);
