@@ -92,7 +92,8 @@ CM_HD AxisTerm<Value> axis_term(Value gradient, double curvature, Value vertex) 
 /// d P d / 2 for the upper triangle P = {00, 01, 02, 11, 12, 22}.
 template <class Value>
 CM_HD Value half_form(const double* p, Value d0, Value d1, Value d2) {
-    return 0.5 * (p[0] * d0 * d0 + p[3] * d1 * d1 + p[5] * d2 * d2) + (p[1] * d0 * d1 + p[2] * d0 * d2 + p[4] * d1 * d2);
+    return 0.5 * (p[0] * d0 * d0 + p[3] * d1 * d1 + p[5] * d2 * d2) +
+           (p[1] * d0 * d1 + p[2] * d0 * d2 + p[4] * d1 * d2);
 }
 
 }  // namespace clustermass::math
