@@ -13,7 +13,7 @@ from clustermass import _backend, _device, _validate
 from clustermass.errors import ArrayError, BackendUnavailableError, BadInputError, DeviceError, DomainError, DTypeError
 from clustermass.ops._tensors import without_tensors
 
-from .device import EmulatedArray
+from .device import EmulatedArray, emulated_extension, to_emulated
 
 # Behind the torch operators, which would want a real torch: what they hand CUDA tensors to.
 add_noise, convolve_beam, project_particles = (
@@ -301,3 +301,72 @@ def test_host_arrays_never_meet_the_extension(monkeypatch):
     assert _device.together(a=np.zeros(3), b=[1.0], c=None).beside is None
     assert isinstance(_device.empty((2,), np.float32, None), np.ndarray)
     assert _validate.float_array([1, 2], "x", (None,)).dtype == np.float64
+
+
+# --- the emulated extension ---
+
+
+@pytest.fixture
+def on_device(monkeypatch):
+    """Arrays that the emulated extension works on."""
+    module, real = emulated_extension(), _backend._import
+    if isinstance(module, ImportError):
+        pytest.skip(str(module))
+    monkeypatch.setattr(_backend, "_import", lambda name: module if name == "._cuda" else real(name))
+    return to_emulated
+
+
+@pytest.mark.parametrize("free", [1, 10_000, 2**40])
+def test_scarce_memory_cuts_work_into_pieces(on_device, monkeypatch, free):
+    """One image, grid, view or table at a time gives what all at once gives."""
+    monkeypatch.setenv("CLUSTERMASS_EMULATED_FREE", str(free))
+    rng = np.random.default_rng(4)
+    images = rng.normal(size=(5, 3, 11, 9)).astype(np.float32)
+    offsets, points = np.array([0, 7, 7, 30, 44]), rng.normal(size=(44, 2)).astype(np.float32)
+    positions, weights = rng.uniform(0, 9, (300, 3)).astype(np.float32), np.ones((300, 2), np.float32)
+    rotations = clustermass.view_rotations(rng.normal(size=(5, 3)))
+    options, how = dict(pixel_size=0.5, shape=(6, 7), depth=4.0), dict(axes=[(-2, 2, 8), (-2, 2, 5)])
+    index = clustermass.build_particle_index(positions, weights, box_size=9.0)
+    moved = clustermass.build_particle_index(on_device(positions), on_device(weights), box_size=9.0)
+    results = {
+        "beam": (clustermass.convolve_beam(on_device(images), [1.0, 2.0, 0.0]),
+                 clustermass.convolve_beam(images, [1.0, 2.0, 0.0])),
+        "density": (clustermass.estimate_density(on_device(points), on_device(offsets), **how),
+                    clustermass.estimate_density(points, offsets, **how)),
+        "views": (clustermass.project_views(moved, np.full((5, 3), 4.0), rotations, **options),
+                  clustermass.project_views(index, np.full((5, 3), 4.0), rotations, **options)),
+        "draws": (clustermass.draw_subsamples(on_device(offsets), fraction=0.4, n_draws=3, seed=1).indices,
+                  clustermass.draw_subsamples(offsets, fraction=0.4, n_draws=3, seed=1).indices),
+    }  # fmt: skip
+    for name, (found, expected) in results.items():
+        assert isinstance(found, EmulatedArray), name
+        np.testing.assert_allclose(found.values, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_parameters_may_lie_on_the_device_too(on_device):
+    """As torch's operators hand them over."""
+    offsets = np.array([0, 10, 40])
+    draws = clustermass.draw_subsamples(on_device(offsets), fraction=on_device(np.array([0.5, 0.2])), seed=1)
+    want = clustermass.draw_subsamples(offsets, fraction=[0.5, 0.2], seed=1)
+    np.testing.assert_array_equal(draws.indices.values, want.indices)
+    rng = np.random.default_rng(5)
+    positions, weights, centres = rng.uniform(0, 9, (100, 3)), rng.uniform(size=100), rng.uniform(3, 6, (2, 3))
+    rotations, sizes = clustermass.view_rotations(rng.normal(size=(2, 3))), np.array([0.3, 0.5])
+    index = clustermass.build_particle_index(on_device(positions), on_device(weights))
+    found = [
+        clustermass.project_views(index, put(centres), put(rotations), pixel_size=put(sizes), shape=(8, 8), depth=5.0)
+        for put in (np.array, on_device)
+    ]
+    assert found[0].values.any()
+    np.testing.assert_allclose(found[1].values, found[0].values, rtol=1e-12, atol=1e-15)
+    host = clustermass.build_particle_index(positions, weights)
+    with pytest.raises(ArrayError, match="must be on the host, where the index is"):
+        clustermass.project_views(host, on_device(centres), rotations, pixel_size=sizes)
+
+
+def test_ops_without_a_cuda_form_say_so(on_device):
+    grids, points = on_device(np.zeros((1, 4))), on_device(np.zeros((3, 1)))
+    with pytest.raises(BackendUnavailableError, match="no form of this op"):
+        clustermass.differentiate_density(grids, points, [0, 3], axes=[(-1, 1, 4)])
+    with pytest.raises(ArrayError, match="`positions` must be on the host"):
+        clustermass.build_galaxy_index(on_device(np.zeros((3, 3))), np.zeros((3, 3)), box_size=1.0)

@@ -101,6 +101,7 @@ def draw_subsamples(
     """
     beside, (given, keys) = _device.together(offsets=offsets, items=items)
     starts = _validate.offsets(_device.download(given))
+    fraction, count = (_device.download(_device.wrap(value, "fraction")) for value in (fraction, count))
     members = np.diff(starts)
     largest = int(members.max(initial=0))
     if largest >= _MAX_MEMBERS:
