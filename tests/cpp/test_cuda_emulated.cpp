@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "clustermass/ops/beam.hpp"
+#include "clustermass/ops/noise.hpp"
 #include "clustermass/ops/project.hpp"
 #include "clustermass_cuda/launch_math.hpp"
 #include "clustermass_cuda/ops.hpp"
@@ -159,9 +161,102 @@ void test_kde_forms() {
     CHECK(cuda::plan_kde(cube, 4, 4, -1).points * 154 * 8 <= 65'536);
 }
 
+void test_index() {
+    constexpr std::int64_t n = 9000, channels = 2;
+    std::mt19937_64 random(17);
+    std::uniform_real_distribution<float> place(-10, 30);
+    std::vector<float> positions(3 * n), weights(channels * n), support(n);
+    for (auto* values : {&positions, &weights, &support})
+        for (auto& v : *values) v = std::fabs(place(random));
+    const ops::Particles<float> particles{{positions.data(), n, 3}, {weights.data(), n, channels}, {support.data(), n}};
+    const ops::CellGrid cells{{9, 7, 11}, {0, 0, 0}, {2, 3, 1.75}, true};
+    struct Held {
+        std::vector<float> x, y, z, w, h;
+        std::vector<std::int64_t> start;
+        ops::ParticleIndex<float, std::int64_t> view(const ops::CellGrid& grid) {
+            for (auto* values : {&x, &y, &z, &h}) values->resize(n);
+            w.resize(channels * n);
+            start.resize(std::size_t(grid.count() + 1));
+            return {grid,
+                    {x.data(), n},
+                    {y.data(), n},
+                    {z.data(), n},
+                    {w.data(), n, channels},
+                    {h.data(), n},
+                    {start.data(), grid.count() + 1}};
+        }
+    } host, device;
+    CHECK(ops::build_index<float>(particles, {1, {}}, host.view(cells)));
+    std::vector<std::uint64_t> scratch(std::size_t(cuda::index_scratch(n) / 8));
+    auto* const memory = reinterpret_cast<unsigned char*>(scratch.data());
+    cuda::build_index<float>(particles, {memory, cuda::index_scratch(n)}, kQueue, device.view(cells));
+    CHECK(host.x == device.x && host.y == device.y && host.z == device.z && host.w == device.w && host.h == device.h);
+    CHECK(host.start == device.start);
+    CHECK_THROWS(cuda::build_index<float>(particles, {memory, 8}, kQueue, device.view(cells)), ArrayError);
+
+    std::vector<double> room(6 * 512);
+    const std::vector<double> found = cuda::bounds<float>(particles.positions, {room.data(), 6 * 512}, kQueue);
+    CHECK(found.size() == 6);
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        float low = 1e9f, high = -1e9f;
+        for (std::size_t i = axis; i < positions.size(); i += 3) {
+            low = std::min(low, positions[i]);
+            high = std::max(high, positions[i]);
+        }
+        CHECK(found[axis] == double(low) && found[3 + axis] == double(high));
+    }
+}
+
+void test_images() {
+    constexpr std::int64_t items = 6, rows = 13, cols = 10, size = items * rows * cols;
+    std::mt19937_64 random(19);
+    std::normal_distribution<double> normal;
+    std::vector<double> images(size), expected(size), found(size), scratch(2 * rows * cols);
+    for (auto& v : images) v = normal(random);
+    const double taps[8] = {0.4, 0.2, 0.08, 0.02, 1, 0, 0, 0};
+    const std::int64_t reach[2] = {3, 0};
+    const Stack<const double> in{images.data(), items, rows, cols};
+    CHECK(ops::convolve_beam<double>(in, {taps, 2, 4}, {reach, 2}, 0, {1, {}}, {expected.data(), items, rows, cols}));
+    cuda::convolve_beam<double>(in, {taps, 2, 4}, reach, 0, kQueue, {scratch.data(), 2 * rows * cols}, found.data());
+    CHECK(are_close(found, expected, 1e-14));
+    std::vector<double> cut(std::size_t(items * 7 * 4), -7);
+    cuda::convolve_beam<double>(in, {taps, 2, 4}, reach, 3, kQueue, {scratch.data(), 2 * rows * cols}, cut.data());
+    for (std::int64_t i = 0; i < items; ++i)
+        CHECK(std::fabs(cut[std::size_t(i * 28)] - found[std::size_t(i * 130 + 33)]) < 1e-14);
+
+    const double sigma[2] = {0.5, 0};
+    const std::int64_t keys[3] = {7, -1, std::int64_t(1) << 40};
+    expected = images;
+    ops::add_noise<double>({expected.data(), 3, 2, rows * cols}, {sigma, 2}, {keys, 3}, 5, {1, {}});
+    cuda::add_noise<double>(images.data(), sigma, keys, 5, kQueue, {found.data(), 3, 2, rows * cols});
+    CHECK(found == expected);
+}
+
+void test_draws() {
+    const std::int64_t offsets[4] = {0, 50, 50, 90}, keys[3] = {3, 4, 5};
+    const std::int64_t draws[7] = {0, 20, 55, 55, 55, 56, 96};
+    std::vector<std::int64_t> expected(96), found(96);
+    const auto job = [&](std::vector<std::int64_t>& out) {
+        return ops::Subsampling{{offsets, 4}, {keys, 3}, 2, {draws, 7}, {out.data(), 96}};
+    };
+    ops::subsample(job(expected), 11, {1, {}});
+    for (const std::int64_t workers : {1, 2, 6}) {
+        std::vector<std::uint32_t> scratch(std::size_t(50 * workers));
+        cuda::subsample(job(found), 11, 50, {scratch.data(), 50 * workers}, kQueue);
+        CHECK(found == expected);
+    }
+    std::vector<double> uniform(3), wanted(3);
+    ops::subsample_uniform({keys, 3}, 2, {wanted.data(), 3}, {1, {}});
+    cuda::subsample_uniform({keys, 3}, 2, kQueue, uniform.data());
+    CHECK(uniform == wanted);
+}
+
 }  // namespace
 
 int main() {
+    test_index();
+    test_images();
+    test_draws();
     test_kde_forms();
     test_scan_and_sort();
     test_views_that_are_none();
