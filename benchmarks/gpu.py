@@ -104,6 +104,7 @@ def projection(limit):
         positions = torch.tensor(host, device="cuda")
         want = cm.project_particles(host, weights.cpu().numpy(), shape=shape, pixel_size=1.0, n_threads=8)
         agree(cm.project_particles(positions, weights, shape=shape, pixel_size=1.0), want, 2e-6)
+        agree(cic_by_index_add(positions, weights, shape, 1.0), want, 1e-3)
         peers = {
             "torch index_add_ (float32 sums)": seconds(lambda p=positions: cic_by_index_add(p, weights, shape, 1.0))
         }
