@@ -59,9 +59,9 @@ MESH_FLOW = 1e-4
 # itself 5e-9 for z <= 3 (Omega_m up to 1).
 RECESSION = 1e-6
 
-# Velocities [km/s] of a selection that is divided into calls otherwise: the table of z(d) begins elsewhere. Measured
-# 6.6e-10 in float64; and a rounding of the file's float32, 1.2e-4 at 2000 km/s, where that tips it (not met so far).
-SPLIT_VELOCITY = 2e-4
+# Velocities [km/s] of members that are placed one by one against those of select_lightcone: z(d) solved against a
+# table, 6.6e-10 in float64; and a rounding of the file's float32, 1.2e-4 at 2000 km/s, where that tips it.
+PURE_VELOCITY = 2e-4
 # Gradient of density estimates, error over the largest component of a cluster. Worked out in float64 for both types;
 # measured 3e-12 (the covariance and its inverse enter), and for float32 the rounding of the results.
 KDE_GRADIENT = {F32: 3e-6, F64: 1e-10}

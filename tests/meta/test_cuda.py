@@ -134,7 +134,7 @@ def test_a_launch_without_a_device_is_an_error():
 def test_the_tests_run_on_a_device():
     """Says once why they do not; the backend "emulated" runs the same sources over host memory."""
     if status := _backend.cuda_status().reason:
-        pytest.skip(status)
+        pytest.skip(f"no test ran on a CUDA device: {status}")
 
 
 def includes(path):

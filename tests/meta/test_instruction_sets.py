@@ -46,7 +46,7 @@ def built_objects():
 def compile_object(source, target):
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
-        pytest.skip("no C++ compiler here, and no build folder that is up to date")
+        pytest.skip("no C++ compiler on the PATH, and no build folder newer than the sources (make build)")
     words = [compiler, "-std=c++17", "-fPIC", "-c", *AVX512, "-DCM_ISA=avx512", f"-I{REPOSITORY / 'cpp/include'}"]
     done = subprocess.run([*words, source, "-o", target], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

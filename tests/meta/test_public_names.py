@@ -55,5 +55,5 @@ def test_version_is_that_of_the_installed_package():
     code = "import importlib.metadata as m; print(m.version('clustermass'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
-        pytest.skip("clustermass is not installed here, only on the path")
+        pytest.skip("clustermass is on the path but not installed (make build)")
     assert done.stdout.strip() == clustermass.__version__

@@ -28,7 +28,7 @@ def load(path):
     except ImportError as exc:
         if path.stem == "_core":
             raise
-        pytest.skip(f"{name} is optional and not built here: {exc}")
+        pytest.skip(f"{name} is optional and not built ({exc}); building it needs nvcc")
 
 
 def native_arguments(function):

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +10,7 @@ import clustermass as cm
 from clustermass import _backend, errors
 from clustermass.ops.beam import FWHM_PER_SIGMA
 from tests.reference import beam as reference
+from tests.threads import others_run_during
 from tests.tolerances import BEAM, F64, peak_error
 
 SIGMAS = [0.05, 0.17, 0.5, 2.5, 24.6]
@@ -328,21 +326,4 @@ def test_result_does_not_depend_on_threads(dtype, rng, n_threads):
 
 def test_other_python_threads_run_meanwhile(rng):
     images = sky(rng, 200, 120, 120, np.float32)
-    steps, stop = 0, threading.Event()
-
-    def count():
-        nonlocal steps
-        while not stop.is_set():
-            steps += 1
-            time.sleep(0)
-
-    counter = threading.Thread(target=count)
-    counter.start()
-    try:
-        before = steps
-        for _ in range(5):
-            cm.convolve_beam(images, 60.0, backend="native")
-        assert steps > before
-    finally:
-        stop.set()
-        counter.join()
+    assert others_run_during(lambda: cm.convolve_beam(images, 60.0, backend="native"))

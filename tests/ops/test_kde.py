@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +11,7 @@ from scipy.stats import gaussian_kde
 import clustermass as cm
 from clustermass import _backend, errors
 from tests.reference import kde as reference
+from tests.threads import others_run_during
 from tests.tolerances import F64, KDE, peak_error
 
 AXES = {
@@ -382,21 +381,4 @@ def test_result_does_not_depend_on_threads(dtype, rng, d, n_threads):
 
 def test_other_python_threads_run_meanwhile(rng):
     points, offsets = batch(rng, 3, np.float32, [300] * 40, correlation=0.5)
-    steps, stop = 0, threading.Event()
-
-    def count():
-        nonlocal steps
-        while not stop.is_set():
-            steps += 1
-            time.sleep(0)
-
-    counter = threading.Thread(target=count)
-    counter.start()
-    try:
-        before = steps
-        for _ in range(5):
-            cm.estimate_density(points, offsets, axes=AXES[3], backend="native")
-        assert steps > before
-    finally:
-        stop.set()
-        counter.join()
+    assert others_run_during(lambda: cm.estimate_density(points, offsets, axes=AXES[3], backend="native"))

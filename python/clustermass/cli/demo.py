@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the demonstration snapshot, then map it and the packaged cut-out of a real simulation, and draw both."""
+    """Make and draw maps of a generated snapshot and of the packaged simulation, then phase space of a mock."""
     from .. import datasets
     from ..data.mocks.demo import write_demo_snapshot
 
@@ -27,19 +27,28 @@ def execute(args: argparse.Namespace) -> int:
         maps, picture = folder / f"{name}_maps.h5", folder / f"{name}_maps.png"
         # a tenth of the usual noise would still drown the galaxies of so few star particles
         choices = ["--seed", str(args.seed), "--noise", "stars=1e9", "--overwrite"]
-        for words in (
+        code = _run(
             ["maps", str(snapshot), "--groups", str(groups), *choices, "--out", str(maps)],
             ["preview", str(maps), "--out", str(picture)],
-        ):
-            code = _run(words)
-            if code:
-                return code
-    return 0
+        )
+        if code:
+            return code
+    universe, clusters, grids = (str(folder / f"{name}.hdf5") for name in ("universe", "clusters", "grids"))
+    seed = ["--seed", str(args.seed), "--overwrite"]
+    return _run(
+        ["mock", "universe", universe, "--box-size", "125", *seed],
+        ["catalog", universe, clusters, *seed],
+        ["preview", clusters, "--out", str(folder / "clusters.png")],
+        ["grids", clusters, grids, "--overwrite"],
+    )
 
 
-def _run(words: list[str]) -> int:
-    """Run a command as the user would, and show it."""
+def _run(*commands: list[str]) -> int:
+    """Run commands as the user would, and show them; the first that fails is the last."""
     from .main import run
 
-    print(f"$ {shlex.join(['clustermass', *words])}", flush=True)
-    return run(words)
+    for words in commands:
+        print(f"$ {shlex.join(['clustermass', *words])}", flush=True)
+        if code := run(words):
+            return code
+    return 0

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _validate as check
 from ..errors import DomainError
 from ..ops.kde import estimate_density
+from .cluster_settings import CUTS
 
 LENGTHS = ("x", "y", "radius")  #: columns in Mpc/h in the sources; the other column is the velocity in km/s
 MAX_BYTES = 2**27  #: of grids at a time
@@ -68,16 +69,16 @@ GRID_PRESETS: MappingProxyType[str, GridPreset] = MappingProxyType(
     {
         preset.name: preset
         for preset in (
-            GridPreset("ho2019-1d", ("velocity",), (_VELOCITY,), (48,), 0.25, "centres", 1.0, 1.6, 2200.0, _HO),
+            GridPreset("ho2019-1d", ("velocity",), (_VELOCITY,), (48,), 0.25, "centres", 1.0, *CUTS["ho2019"], _HO),
             GridPreset("ho2019-2d", ("velocity", "radius"), (_VELOCITY, (0.0, 1.6)), (48, 48), 0.25, "centres", 1.0,
-                       1.6, 2200.0, _HO),
+                       *CUTS["ho2019"], _HO),
             # the paper gives neither grid nor bandwidth: those of the sister paper below
             GridPreset("kodi-ramanah-2020", ("velocity", "radius"), (_VELOCITY, (0.0, 1.6)), (50, 50), 0.175, "nodes",
-                       1.0, 1.6, 2200.0, f"{_KR} 2020, MNRAS 499, 1985"),
+                       1.0, *CUTS["ho2019"], f"{_KR} 2020, MNRAS 499, 1985"),
             GridPreset("kodi-ramanah-2021", ("x", "y", "velocity"), ((-4.0, 4.0), (-4.0, 4.0), _VELOCITY), (50, 50, 50),
-                       0.175, "nodes", 1000.0, 4.0, 2200.0, f"{_KR} 2021, MNRAS 501, 4080"),
+                       0.175, "nodes", 1000.0, *CUTS["kodi-ramanah-2021"], f"{_KR} 2021, MNRAS 501, 4080"),
             GridPreset("ho2023", ("x", "y", "velocity"), ((-2.3, 2.3), (-2.3, 2.3), (-3785.0, 3785.0)), (64, 64, 64),
-                       0.15, "centres", 1.0, 2.3, 3785.0, "Ho et al. 2023, MNRAS 524, 3289"),
+                       0.15, "centres", 1.0, *CUTS["large"], "Ho et al. 2023, MNRAS 524, 3289"),
         )
     }
 )  # fmt: skip

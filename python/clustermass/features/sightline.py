@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import units
 from ..cosmology import Cosmology
+from ..ops._sightlines import recession_velocity
 from ..ops.views import view_rotations
 
 FloatArray = NDArray[np.float64]
@@ -37,15 +38,10 @@ def relative_velocity(
         hubble = 100.0 * cosmology.h * cosmology.expansion(redshift) / (1.0 + redshift)
         return np.asarray(hubble * depth + galaxy - cluster)
     c2 = units.SPEED_OF_LIGHT**2
-    there = _recession(_redshift_behind(depth, redshift, cosmology))
-    here = _recession(redshift)
+    there = recession_velocity(_redshift_behind(depth, redshift, cosmology))
+    here = recession_velocity(redshift)
     of_galaxy, of_cluster = (there + galaxy) / (1 + there * galaxy / c2), (here + cluster) / (1 + here * cluster / c2)
     return np.asarray((of_galaxy - of_cluster) / (1.0 - of_galaxy * of_cluster / c2))
-
-
-def _recession(redshift: FloatArray) -> FloatArray:
-    squared = (1.0 + redshift) ** 2
-    return np.asarray(units.SPEED_OF_LIGHT * (squared - 1.0) / (squared + 1.0))
 
 
 def _redshift_behind(depth: FloatArray, redshift: FloatArray, cosmology: Cosmology) -> FloatArray:

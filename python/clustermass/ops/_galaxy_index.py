@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _validate, units
 from ..errors import ArrayError, DomainError, DTypeError
+from ._cells import cell_grid
 from ._tensors import accepts_tensors
 
 GALAXIES_PER_CELL = 64
@@ -81,20 +82,6 @@ def integers(value: Any, name: str, n: int) -> NDArray[np.int64]:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def _cell_grid(pos: NDArray[Any], box: float | None) -> tuple[Any, Any, Any]:
-    """Cells along each axis, lower corner and cell size: about GALAXIES_PER_CELL in a cell of even density."""
-    if box is not None:
-        low, extent = np.zeros(3), np.full(3, box)
-    elif len(pos):
-        low = pos.min(axis=0).astype(float)
-        extent = np.maximum(pos.max(axis=0).astype(float) - low, 1e-9 * (1 + np.abs(low)))
-    else:
-        low, extent = np.zeros(3), np.ones(3)
-    side = np.cbrt(np.prod(extent) * GALAXIES_PER_CELL / max(len(pos), 1))
-    n_cells = np.clip(np.floor(extent / side), 1, MAX_CELLS_PER_AXIS).astype(int)
-    return tuple(map(int, n_cells)), tuple(map(float, low)), tuple(map(float, extent / n_cells))
-
-
 @accepts_tensors
 def build_galaxy_index(
     positions: ArrayLike,
@@ -151,9 +138,11 @@ def build_galaxy_index(
     host = np.empty(0, np.int64) if hosts is None else integers(hosts, "hosts", len(pos))
     box = None if box_size is None else _validate.number(box_size, "box_size", above=0, unit=units.LENGTH)
     n_threads = _validate.threads(n_threads)
+    bounds = None
     if box is None:
         _validate.check_finite(pos, "positions")  # the grid is laid around them
-    n_cells, origin, cell_size = _cell_grid(pos, box)
+        bounds = (pos.min(axis=0), pos.max(axis=0)) if len(pos) else None
+    n_cells, origin, cell_size = cell_grid(len(pos), box, bounds, per_cell=GALAXIES_PER_CELL, most=MAX_CELLS_PER_AXIS)
     module = _backend.resolve(backend, "lightcone")
     answer = _NOT_REPRESENTABLE
     dtypes = [_validate.common_dtype(pos, vel), np.dtype(np.float64)]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _device, _validate, units
 from ..errors import ArrayError, BadInputError, DomainError
+from ._cells import cell_grid
 from ._tensors import accepts_tensors
 from .project import check_scheme, particle_arrays, raise_invalid
 
@@ -78,21 +79,7 @@ def _extent(values: Any) -> tuple[Any, Any]:
         module: Any = _backend.load("cuda", "views")
         low, high = module.bounds(values)
         return low, high
-    return values.min(axis=0).astype(float), values.max(axis=0).astype(float)
-
-
-def _cell_grid(pos: Any, box: float | None) -> tuple[Any, Any, Any]:
-    """Cells along each axis, lower corner and cell size: about PARTICLES_PER_CELL in a cell of even density."""
-    low, extent = np.zeros(3), np.ones(3)
-    if box is not None:
-        extent = np.full(3, box)
-    elif len(pos):
-        lowest, highest = _extent(pos)
-        if np.isfinite(lowest).all() and np.isfinite(highest).all():
-            low, extent = lowest, np.maximum(highest - lowest, 1e-9 * (1 + np.abs(lowest)))
-    side = np.cbrt(np.prod(extent) * PARTICLES_PER_CELL / max(len(pos), 1))
-    n_cells = np.clip(np.floor(extent / side), 1, MAX_CELLS_PER_AXIS).astype(int)
-    return tuple(map(int, n_cells)), tuple(map(float, low)), tuple(map(float, extent / n_cells))
+    return values.min(axis=0), values.max(axis=0)
 
 
 @accepts_tensors
@@ -146,7 +133,10 @@ def build_particle_index(
     pos, w, h = particle_arrays(positions, weights, smoothing_length, (3,))
     box = None if box_size is None else _validate.number(box_size, "box_size", above=0, unit=units.LENGTH)
     n_threads = _validate.threads(n_threads)
-    n_cells, origin, cell_size = _cell_grid(pos, box)
+    bounds = _extent(pos) if box is None and len(pos) else None
+    if bounds and not np.isfinite(bounds).all():
+        bounds = None  # the kernel finds the culprit
+    n_cells, origin, cell_size = cell_grid(len(pos), box, bounds, per_cell=PARTICLES_PER_CELL, most=MAX_CELLS_PER_AXIS)
     module = _backend.resolve(backend, "views", _device.is_on_device(pos))
     beside = _device.beside(pos)
     out: dict[str, Any] = {name: _device.empty((len(pos),), pos.dtype, beside) for name in ("x", "y", "z")}

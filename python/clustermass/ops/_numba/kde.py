@@ -89,6 +89,16 @@ def _kernel(data_covariance, factor):
 
 
 @njit(nogil=True)
+def _in_cells(kernel, axes):
+    """A covariance in units of cells."""
+    scaled = kernel.copy()
+    for a in range(axes.shape[0]):
+        for b in range(axes.shape[0]):
+            scaled[a, b] = kernel[a, b] / axes[a, 1] / axes[b, 1]
+    return scaled
+
+
+@njit(nogil=True)
 def _factor(rule, fixed, effective_n, d):
     if rule == _SCOTT:
         return effective_n ** (-1.0 / (d + 4))
@@ -135,11 +145,7 @@ def _estimate(x, w, axes, kernel, grid, rule, fixed, normalise):
     if not np.isfinite(covariance).all():
         return False
     if kernel.size > 0:
-        scaled = kernel.copy()
-        for a in range(d):
-            for b in range(d):
-                scaled[a, b] = kernel[a, b] / axes[a, 1] / axes[b, 1]
-        precision, width, _ = _invert(scaled)
+        precision, width, _ = _invert(_in_cells(kernel, axes))
     else:
         precision, width = _kernel(covariance, _factor(rule, fixed, total**2 / squares, d))
     _add_points(x, w, precision, axes[:, 2].astype(np.int64), grid)

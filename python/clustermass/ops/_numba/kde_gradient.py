@@ -7,7 +7,7 @@ from math import exp, pi, sqrt
 import numpy as np
 
 from ._jit import njit
-from .kde import _DENSITY, _SCOTT, _SILVERMAN, _SUM, _factor, _invert, _kernel, _moments
+from .kde import _DENSITY, _SCOTT, _SILVERMAN, _SUM, _factor, _in_cells, _invert, _kernel, _moments
 
 
 @njit(nogil=True)
@@ -144,11 +144,7 @@ def _differentiate(x, w, axes, kernel, g, by_points, by_weights, rule, fixed, no
         return False
     h = 0.0
     if kernel.size > 0:
-        scaled = kernel.copy()
-        for a in range(d):
-            for b in range(d):
-                scaled[a, b] = kernel[a, b] / axes[a, 1] / axes[b, 1]
-        precision, width, _ = _invert(scaled)
+        precision, width, _ = _invert(_in_cells(kernel, axes))
     else:
         h = _factor(rule, fixed, total**2 / squares, d)
         precision, width = _kernel(covariance, h)
