@@ -17,9 +17,11 @@ _PUBLIC: dict[str, str] = {
     "Catalogue": "data.readers.catalogues",
     "CatalogueColumn": "data.readers.catalogues",
     "Channel": "features.channels",
+    "ClusterSample": "data.cluster_sample",
     "ClusterSet": "data.clusters_file",
     "ClusterSettings": "features.cluster_settings",
     "DensityGradients": "ops.kde_gradient",
+    "Estimator": "models.base",
     "GRID_PRESETS": "features.phase_space",
     "Galaxies": "data.universe",
     "GalaxyIndex": "ops.lightcone",
@@ -29,6 +31,7 @@ _PUBLIC: dict[str, str] = {
     "LightconeSelection": "ops.lightcone",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
+    "MassPosterior": "models.posterior",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
@@ -61,7 +64,9 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
+    "load_estimator": "models.store",
     "make_cluster_catalogue": "features.clusters",
+    "make_estimator": "models.registry",
     "make_maps": "features.make",
     "make_universe": "data.mocks.universe.make",
     "open_catalogue": "data.readers.catalogues",
@@ -72,9 +77,11 @@ _PUBLIC: dict[str, str] = {
     "project_particles": "ops.project",
     "project_views": "ops.views",
     "read_clusters": "data.clusters_file",
+    "read_estimator_record": "models.store",
     "read_grids": "data.grids_file",
     "read_maps": "data.maps_file",
     "read_universe": "data.universe_file",
+    "save_estimator": "models.store",
     "select_flat_mass_function": "ops.subsample",
     "select_lightcone": "ops.lightcone",
     "select_smooth_mass_function": "ops.subsample",
@@ -91,6 +98,7 @@ __all__ = ["__version__", *_MODULES, *_PUBLIC]
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from .data.cluster_sample import ClusterSample as ClusterSample
     from .data.clusters_file import ClusterSet as ClusterSet
     from .data.clusters_file import iter_clusters as iter_clusters
     from .data.clusters_file import read_clusters as read_clusters
@@ -137,6 +145,12 @@ if TYPE_CHECKING:
     from .features.tracers import compton_upsilon as compton_upsilon
     from .features.tracers import gas_temperature as gas_temperature
     from .features.universe import open_universe as open_universe
+    from .models.base import Estimator as Estimator
+    from .models.posterior import MassPosterior as MassPosterior
+    from .models.registry import make_estimator as make_estimator
+    from .models.store import load_estimator as load_estimator
+    from .models.store import read_estimator_record as read_estimator_record
+    from .models.store import save_estimator as save_estimator
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
     from .ops.kde import estimate_density as estimate_density

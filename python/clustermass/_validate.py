@@ -54,6 +54,12 @@ def float_array(value: Any, name: str, shape: Shape, *, unit: str | None = None,
     return np.ascontiguousarray(array, dtype=dtype)
 
 
+def float64_array(value: Any, name: str, shape: Shape, *, unit: str | None = None) -> NDArray[np.float64]:
+    """`float_array` as float64, on the host."""
+    array = float_array(value, name, shape, unit=unit, dtype=np.float64)
+    return array.astype(np.float64, copy=False)
+
+
 def output(value: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The caller's own result array, which must fit as it is: nothing is converted or copied."""
     if not isinstance(value, np.ndarray):

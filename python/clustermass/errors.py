@@ -50,6 +50,10 @@ class MissingFieldError(ClusterMassError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class NotFittedError(ClusterMassError, RuntimeError):
+    """An estimator that learns from clusters of known mass was asked before it had seen any."""
+
+
 class MissingDependencyError(ClusterMassError, ImportError):
     """An optional package is needed; the message has the line that installs it."""
 

@@ -11,9 +11,9 @@ from clustermass.cosmology import PLANCK_2018
 from clustermass.data.universe_file import write_universe
 from clustermass.errors import DataWarning, DomainError, FileFormatError, MissingFieldError
 from clustermass.features.hosts import heaviest_host, outermost
-from clustermass.features.overdensity import critical_density, m200c_from, radius_200c
 from clustermass.features.tracer_choice import Tracers
 from clustermass.features.universe import open_universe, universe_from_catalogue, universe_from_groups
+from clustermass.nfw import critical_density, m200c_within, radius_of_mass
 from tests.universes import make_universe
 
 pytest.importorskip("scipy")
@@ -58,7 +58,7 @@ def test_a_chain_of_haloes_has_one_host():
 def test_masses_of_other_definitions():
     """An NFW halo: the mean density within the radius found is 200 times critical, whatever mass it came from."""
     z, c200, m200 = 0.1, 4.0, np.array([1e13, 1e15])
-    r200 = radius_200c(m200, PLANCK_2018, z)
+    r200 = radius_of_mass(m200, 200.0, PLANCK_2018, z)
     np.testing.assert_allclose(m200 / (4 / 3 * np.pi * r200**3), 200 * critical_density(PLANCK_2018, z), rtol=1e-12)
     assert critical_density(PLANCK_2018, 0.0) == pytest.approx(2.77536627e11 * 0.6766**2, rel=1e-5)
     scale = r200 / c200
@@ -68,8 +68,8 @@ def test_masses_of_other_definitions():
 
     for factor in (0.5, 1.0, 1.4):
         mass = m200 * inside(factor * c200) / inside(c200)
-        np.testing.assert_allclose(m200c_from(mass, factor * r200, scale, PLANCK_2018, z), m200, rtol=1e-12)
-    assert m200c_from(np.array([0.0]), np.array([1.0]), 1.0, PLANCK_2018, z).tolist() == [0.0]
+        np.testing.assert_allclose(m200c_within(mass, factor * r200, scale, PLANCK_2018, z), m200, rtol=1e-12)
+    assert m200c_within(np.array([0.0]), np.array([1.0]), 1.0, PLANCK_2018, z).tolist() == [0.0]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_haloes_of_a_catalogue_are_hosts_and_tracers(columns):
     assert got.haloes.ids.tolist() == [5, 18]
     assert got.galaxies.host.tolist() == [0] * 13 + [1]
     assert got.galaxies.is_central.tolist() == [True] + [False] * 12 + [True]
-    np.testing.assert_allclose(got.haloes.r200c, radius_200c(got.haloes.m200c, got.cosmology, 0.1))
+    np.testing.assert_allclose(got.haloes.r200c, radius_of_mass(got.haloes.m200c, 200.0, got.cosmology, 0.1))
     assert got.source == "halos.list"
     assert got.notes[0] == "a guess"
     assert "heaviest one whose R200c holds it" in got.notes[1]
@@ -163,11 +163,11 @@ def universe_from_catalogue_quietly(columns):
 
 def test_m200c_from_another_mass(columns):
     mass = columns.pop("m200c")
-    radius = 1.2 * radius_200c(mass, PLANCK_2018, 0.1)
+    radius = 1.2 * radius_of_mass(mass, 200.0, PLANCK_2018, 0.1)
     columns |= {"mvir": mass, "rvir": radius, "scale_radius": radius / 6}
     with pytest.warns(DataWarning, match="no M200c: found from mvir with an NFW profile of its scale radius"):
         got = universe_from_catalogue(columns)
-    np.testing.assert_allclose(got.haloes.m200c[0], m200c_from(mass, radius, radius / 6, got.cosmology, 0.1)[0])
+    np.testing.assert_allclose(got.haloes.m200c[0], m200c_within(mass, radius, radius / 6, got.cosmology, 0.1)[0])
     del columns["scale_radius"]
     with pytest.warns(DataWarning, match="concentration 5"):
         universe_from_catalogue(columns)

@@ -35,7 +35,7 @@ def test_public_functions_say_everything(name):
     wanted |= {"Returns"} if signature.return_annotation != "None" else set()
     text = inspect.getdoc(function) or ""
     assert wanted <= sections(text), f"{name} lacks {sorted(wanted - sections(text))}"
-    documented = set(re.findall(r"^(\w[\w, ]*)(?: :.*)?\n    ", text, re.MULTILINE))
+    documented = set(re.findall(r"^\*{0,2}(\w[\w, ]*)(?: :.*)?\n    ", text, re.MULTILINE))
     named = {word.strip() for group in documented for word in group.split(",")}
     assert set(signature.parameters) <= named, f"{name} does not document {set(signature.parameters) - named}"
 

@@ -15,8 +15,8 @@ from ..data.readers.catalogues import identify, open_catalogue
 from ..data.universe import Galaxies, Haloes, Universe
 from ..data.universe_file import FORMAT, read_universe
 from ..errors import DomainError, MissingFieldError
+from ..nfw import m200c_within, radius_of_mass
 from .hosts import outermost
-from .overdensity import m200c_from, radius_200c
 from .tracer_choice import Frame, Tracers, choose_tracers, member_of, warn_note
 
 #: masses that M200c can be found from, best first, with their radii
@@ -116,7 +116,11 @@ def universe_from_groups(groups: Any, snapshot: Any = None, tracers: Tracers | N
     for name in ("positions", "velocities", "m200c"):
         if getattr(groups, name) is None:
             raise MissingFieldError(f"{groups.path} has no {name} of groups: there are no clusters to observe")
-    r200c = groups.r200c if groups.r200c is not None else radius_200c(groups.m200c, frame.cosmology, frame.redshift)
+    r200c = (
+        groups.r200c
+        if groups.r200c is not None
+        else radius_of_mass(groups.m200c, 200.0, frame.cosmology, frame.redshift)
+    )
     rows = np.flatnonzero((groups.m200c > 0) & (r200c > 0))
     top = outermost(groups.positions[rows], groups.m200c[rows], r200c[rows], frame.periodic_box)
     rows = rows[top == np.arange(rows.size)]
@@ -168,7 +172,7 @@ def universe_from_catalogue(catalogue: Any, snapshot: Any = None, tracers: Trace
     positions, velocities = catalogue["positions"][epoch], catalogue["velocities"][epoch]
     m200c = _m200c(catalogue, frame, notes)[epoch]
     has_radius = "r200c" in catalogue
-    r200c = catalogue["r200c"][epoch] if has_radius else radius_200c(m200c, frame.cosmology, frame.redshift)
+    r200c = catalogue["r200c"][epoch] if has_radius else radius_of_mass(m200c, 200.0, frame.cosmology, frame.redshift)
     ids = catalogue["ids"][epoch] if "ids" in catalogue else np.arange(len(positions))
     if np.unique(ids).size != ids.size:
         notes.append("some haloes share a number: rows are numbered instead")
@@ -241,7 +245,7 @@ def _m200c(catalogue: Any, frame: Frame, notes: list[str]) -> FloatArray:
             scale = catalogue["scale_radius"] if has_scale else r / CONCENTRATION
             how = "its scale radius" if has_scale else f"concentration {CONCENTRATION:g}"
             warn_note(notes, f"no M200c: found from {mass} with an NFW profile of {how}")
-            return m200c_from(catalogue[mass], r, scale, frame.cosmology, frame.redshift)
+            return m200c_within(catalogue[mass], r, scale, frame.cosmology, frame.redshift)
     raise MissingFieldError(
         f"{catalogue.path} has no M200c, nor a mass with its radius to find it from (mvir, m200m, m500c)"
     )

@@ -5,19 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ....nfw import enclosed as nfw_mass
+
+__all__ = ["FloatArray", "draw_nfw", "nfw_mass", "nfw_potential", "overdensity_reach"]
+
 FloatArray = NDArray[np.float64]
 
 _X = np.geomspace(1e-5, 1e4, 4001)  # radii over the scale radius
-
-
-def nfw_mass(x: FloatArray | float) -> FloatArray:
-    """Mass within x = r / r_s, in units of 4 pi rho_s r_s^3: ln(1 + x) - x / (1 + x).
-
-    Below x = 1e-3 by its series, x^2/2 - 2 x^3/3 + 3 x^4/4, where the difference would lose digits.
-    """
-    r = np.asarray(x, np.float64)
-    series = r * r * (0.5 - r * (2.0 / 3.0 - 0.75 * r))
-    return np.asarray(np.where(r < 1e-3, series, np.log1p(r) - r / (1.0 + r)))
 
 
 def nfw_potential(x: FloatArray, concentration: FloatArray) -> FloatArray:

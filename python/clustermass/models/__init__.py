@@ -1,0 +1,1 @@
+"""Estimators of cluster mass: one interface, the classical ones, and those that learn."""

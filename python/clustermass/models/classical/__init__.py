@@ -1,0 +1,1 @@
+"""The estimators that need no learning: one published method or relation a file."""

@@ -1,0 +1,53 @@
+"""Estimators by name; their modules are loaded when asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .. import _validate as check
+from ..errors import DomainError
+from .base import Estimator
+
+#: name -> module below `clustermass.models`, class, and settings that go with the name
+ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {}
+
+
+def make_estimator(name: str, **settings: Any) -> Estimator:
+    """A new estimator.
+
+    Parameters
+    ----------
+    name : str
+        One of `ESTIMATORS`.
+    **settings
+        Arguments of the estimator's constructor; its documentation has them.
+
+    Returns
+    -------
+    Estimator
+
+    Raises
+    ------
+    DomainError
+        If there is no estimator of that name, or it does not know a setting.
+
+    Examples
+    --------
+    >>> make_estimator("crystal-ball")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    clustermass.errors.DomainError: `name` must be one of ...
+    """
+    cls, preset = estimator_class(name)
+    try:
+        return cls(**(preset | settings))
+    except TypeError as exc:
+        raise DomainError(f"estimator {name!r}: {exc}") from exc
+
+
+def estimator_class(name: str) -> tuple[type[Estimator], dict[str, Any]]:
+    """Class of an estimator, and the settings that go with the name."""
+    module, cls, preset = ESTIMATORS[check.choice(name, "name", tuple(ESTIMATORS))]
+    found = getattr(importlib.import_module(f".{module}", __package__), cls)
+    kind: type[Estimator] = found
+    return kind, dict(preset)
