@@ -69,3 +69,9 @@ KDE_GRADIENT = {F32: 3e-6, F64: 1e-10}
 # roundings of float32 at 40 Mpc and 2200 km/s. The bounds are 2x and 4x, not 30x: more would be another galaxy's.
 SEEN_LENGTH = 4e-6
 SEEN_VELOCITY = 5e-4
+# Quantiles and moments of weighted values against NumPy on the values repeated. Measured: 6e-14 (kurtosis
+# about a mean that is 80 times the scatter).
+STATISTICS = 2e-12
+# Count bias of two Edgeworth terms against the closed form of a gamma law of skewness 0.067: the terms left out.
+# Measured 7e-4; with gamma / 2 it would be 2.
+EDGEWORTH = 0.02

@@ -36,6 +36,7 @@ _PUBLIC: dict[str, str] = {
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
     "PhaseSpaceBatcher": "features.batches",
+    "ResidualSummary": "evaluation.residuals",
     "Subsamples": "ops.subsample",
     "Survey": "features.cluster_settings",
     "Targets": "features.targets",
@@ -59,12 +60,14 @@ _PUBLIC: dict[str, str] = {
     "draw_clusters": "features.preview_clusters",
     "draw_maps": "features.preview",
     "draw_subsamples": "ops.subsample",
+    "edgeworth_count_bias": "evaluation.count_bias",
     "estimate_density": "ops.kde",
     "fibonacci_directions": "ops.lightcone",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
     "load_estimator": "models.store",
+    "log_residuals": "evaluation.residuals",
     "make_cluster_catalogue": "features.clusters",
     "make_estimator": "models.registry",
     "make_maps": "features.make",
@@ -85,6 +88,7 @@ _PUBLIC: dict[str, str] = {
     "select_flat_mass_function": "ops.subsample",
     "select_lightcone": "ops.lightcone",
     "select_smooth_mass_function": "ops.subsample",
+    "summarise_residuals": "evaluation.residuals",
     "targets_from_groups": "features.targets",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
@@ -122,6 +126,10 @@ if TYPE_CHECKING:
     from .data.universe import Universe as Universe
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
+    from .evaluation.count_bias import edgeworth_count_bias as edgeworth_count_bias
+    from .evaluation.residuals import ResidualSummary as ResidualSummary
+    from .evaluation.residuals import log_residuals as log_residuals
+    from .evaluation.residuals import summarise_residuals as summarise_residuals
     from .features.batches import PhaseSpaceBatch as PhaseSpaceBatch
     from .features.batches import PhaseSpaceBatcher as PhaseSpaceBatcher
     from .features.channels import CHANNELS as CHANNELS

@@ -52,11 +52,12 @@ MAY_IMPORT = {
     | TABLES
     | {"_backend", "ops", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
     | {"data.cluster_sample"},
+    "evaluation": BASE | {"models"},
     "cli": BASE
     | FILES_OUT
     | TABLES
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
-    | {"data.cluster_sample", "data.mocks", "datasets", "features", "models", "ops"},
+    | {"data.cluster_sample", "data.mocks", "datasets", "evaluation", "features", "models", "ops"},
     "__main__": {"cli"},
 }
 SOURCES = list(files("*.py", under="python/clustermass"))
