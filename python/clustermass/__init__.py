@@ -42,6 +42,7 @@ _PUBLIC: dict[str, str] = {
     "Targets": "features.targets",
     "Universe": "data.universe",
     "UniverseSettings": "data.mocks.universe.settings",
+    "VelocityDispersions": "ops.dispersion",
     "add_noise": "ops.noise",
     "assign_folds": "data.splits",
     "assign_octants": "data.splits",
@@ -88,8 +89,10 @@ _PUBLIC: dict[str, str] = {
     "select_flat_mass_function": "ops.subsample",
     "select_lightcone": "ops.lightcone",
     "select_smooth_mass_function": "ops.subsample",
+    "shifting_gapper": "ops.dispersion",
     "summarise_residuals": "evaluation.residuals",
     "targets_from_groups": "features.targets",
+    "velocity_dispersions": "ops.dispersion",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
     "write_universe": "data.universe_file",
@@ -161,6 +164,9 @@ if TYPE_CHECKING:
     from .models.store import save_estimator as save_estimator
     from .ops.beam import beam_margin as beam_margin
     from .ops.beam import convolve_beam as convolve_beam
+    from .ops.dispersion import VelocityDispersions as VelocityDispersions
+    from .ops.dispersion import shifting_gapper as shifting_gapper
+    from .ops.dispersion import velocity_dispersions as velocity_dispersions
     from .ops.kde import estimate_density as estimate_density
     from .ops.kde_gradient import DensityGradients as DensityGradients
     from .ops.kde_gradient import differentiate_density as differentiate_density

@@ -281,3 +281,51 @@ def kde_gradient_f64(
     normalise: int,
     n_threads: int,
 ) -> bool: ...
+def dispersion_f32(
+    velocity: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    error: NDArray[np.float32],
+    sigma: NDArray[np.float64],
+    location: NDArray[np.float64],
+    n_used: NDArray[np.int64],
+    *,
+    method: int,
+    clip: float,
+    max_iterations: int,
+    n_threads: int,
+) -> bool: ...
+def dispersion_f64(
+    velocity: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    error: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    location: NDArray[np.float64],
+    n_used: NDArray[np.int64],
+    *,
+    method: int,
+    clip: float,
+    max_iterations: int,
+    n_threads: int,
+) -> bool: ...
+def shifting_gapper_f32(
+    radius: NDArray[np.float32],
+    velocity: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    keep: NDArray[np.uint8],
+    *,
+    per_bin: int,
+    min_members: int,
+    min_gap: float,
+    n_threads: int,
+) -> bool: ...
+def shifting_gapper_f64(
+    radius: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    keep: NDArray[np.uint8],
+    *,
+    per_bin: int,
+    min_members: int,
+    min_gap: float,
+    n_threads: int,
+) -> bool: ...
