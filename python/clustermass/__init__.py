@@ -80,8 +80,10 @@ _PUBLIC: dict[str, str] = {
     "phase_space_grids": "features.phase_space",
     "project_particles": "ops.project",
     "project_views": "ops.views",
+    "read_cluster_table": "features.cluster_tables",
     "read_clusters": "data.clusters_file",
     "read_estimator_record": "models.store",
+    "read_galaxy_table": "features.galaxy_tables",
     "read_grids": "data.grids_file",
     "read_maps": "data.maps_file",
     "read_universe": "data.universe_file",
@@ -141,7 +143,9 @@ if TYPE_CHECKING:
     from .features.channels import channel_weights as channel_weights
     from .features.cluster_settings import ClusterSettings as ClusterSettings
     from .features.cluster_settings import Survey as Survey
+    from .features.cluster_tables import read_cluster_table as read_cluster_table
     from .features.clusters import make_cluster_catalogue as make_cluster_catalogue
+    from .features.galaxy_tables import read_galaxy_table as read_galaxy_table
     from .features.make import make_maps as make_maps
     from .features.maps import MapSettings as MapSettings
     from .features.phase_space import GRID_PRESETS as GRID_PRESETS
