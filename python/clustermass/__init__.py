@@ -36,6 +36,7 @@ _PUBLIC: dict[str, str] = {
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
     "PhaseSpaceBatcher": "features.batches",
+    "Predictions": "evaluation.predictions",
     "ResidualSummary": "evaluation.residuals",
     "Subsamples": "ops.subsample",
     "Survey": "features.cluster_settings",
@@ -56,6 +57,7 @@ _PUBLIC: dict[str, str] = {
     "channel_weights": "features.channels",
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
+    "cross_validate": "evaluation.protocol",
     "differentiate_density": "ops.kde_gradient",
     "differentiate_projection": "ops.project_gradient",
     "draw_clusters": "features.preview_clusters",
@@ -86,6 +88,7 @@ _PUBLIC: dict[str, str] = {
     "read_galaxy_table": "features.galaxy_tables",
     "read_grids": "data.grids_file",
     "read_maps": "data.maps_file",
+    "read_predictions": "evaluation.predictions",
     "read_universe": "data.universe_file",
     "save_estimator": "models.store",
     "select_flat_mass_function": "ops.subsample",
@@ -132,6 +135,9 @@ if TYPE_CHECKING:
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
     from .evaluation.count_bias import edgeworth_count_bias as edgeworth_count_bias
+    from .evaluation.predictions import Predictions as Predictions
+    from .evaluation.predictions import read_predictions as read_predictions
+    from .evaluation.protocol import cross_validate as cross_validate
     from .evaluation.residuals import ResidualSummary as ResidualSummary
     from .evaluation.residuals import log_residuals as log_residuals
     from .evaluation.residuals import summarise_residuals as summarise_residuals

@@ -52,12 +52,13 @@ MAY_IMPORT = {
     | TABLES
     | {"_backend", "ops", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
     | {"data.cluster_sample"},
-    "evaluation": BASE | {"models"},
+    "evaluation": BASE | MODEL_FILES | {"ops", "models", "data.clusters_file", "data.hdf5_tables", "data.readers"},
+    "report": BASE | MODEL_FILES | {"evaluation", "models"},
     "cli": BASE
     | FILES_OUT
     | TABLES
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
-    | {"data.cluster_sample", "data.mocks", "datasets", "evaluation", "features", "models", "ops"},
+    | {"data.cluster_sample", "data.mocks", "datasets", "evaluation", "features", "models", "ops", "report"},
     "__main__": {"cli"},
 }
 SOURCES = list(files("*.py", under="python/clustermass"))

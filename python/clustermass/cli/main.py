@@ -1,7 +1,7 @@
 """The `clustermass` command: finds the sub-command, runs it, turns errors into one line and an exit code.
 
 Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad, 130 stopped with Ctrl-C. A command may
-have more: 1 of `mock check`, where a check is not met; 4 of `maps`, stopped by SIGTERM.
+have more: 1 of `mock check`, where a check is not met; 4 of `maps` and `evaluate`, not everything was done.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ COMMANDS: dict[str, str] = {
     "maps": "make observed maps of the clusters in a simulation snapshot",
     "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
     "grids": "make phase-space grids of a file of cluster observations",
+    "evaluate": "test estimators of mass on observations of clusters of known mass",
+    "report": "make tables, figures and one page of an evaluation",
     "preview": "draw some clusters of a file of maps or of cluster observations",
     "mock": "make a universe of haloes and galaxies, or check one against published relations",
     "demo": "make and draw maps of the data that come with the package",

@@ -1,0 +1,79 @@
+"""Evaluate one estimator on one file of observations, or find that this was done already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.clusters_file import ClusterSet
+from ..data.provenance import versions
+from ..errors import ClusterMassError, DomainError
+from ..models.registry import ESTIMATORS, estimator_class, make_estimator
+from .predictions import FORMAT_VERSION, read_predictions, write_predictions
+from .protocol import OBSERVED, evaluate_estimator
+from .robustness import RobustnessPlan
+
+
+def galaxy_estimators() -> tuple[str, ...]:
+    """Registered estimators that need no more than observations of galaxies hold."""
+    return tuple(name for name in ESTIMATORS if set(estimator_class(name)[0].inputs) <= OBSERVED)
+
+
+def code_hash() -> str:
+    """SHA-256 over the sources and the compiled modules of this package: other code, other results."""
+    root = Path(__file__).resolve().parents[1]
+    sha = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".so", ".pyd") and p.is_file()):
+        sha.update(str(path.relative_to(root)).encode() + b"\0")
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()
+
+
+def run_record(
+    name: str, kind: str, plan: RobustnessPlan, inputs: list[dict[str, Any]], code: str, **more: Any
+) -> dict[str, Any]:
+    """What predictions are made from, and its key: equal keys mean equal predictions."""
+    cls, preset = estimator_class(name)
+    basis = {
+        "format_version": FORMAT_VERSION,
+        "estimator": name,
+        "settings": preset,
+        "kind": kind,
+        "plan": asdict(plan),
+        "inputs": inputs,
+        "code": code,
+        "versions": versions(),
+    }
+    key = hashlib.sha256(json.dumps(basis, sort_keys=True, default=str).encode()).hexdigest()
+    about = {"key": key, "estimator_inputs": " + ".join(word.replace("_", " ") for word in cls.inputs)}
+    return json.loads(json.dumps(basis | about | more, default=str)) | {"source": cls.source}  # type: ignore[no-any-return]
+
+
+def is_done(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a file holds the predictions that this record describes."""
+    try:
+        found, extra = read_predictions(path)
+    except (FileNotFoundError, ClusterMassError):
+        return False
+    return found.record.get("key") == record["key"] and {"subsamples", "velocity_errors"} <= set(extra)
+
+
+def run_estimator(
+    path: Path,
+    clusters: ClusterSet,
+    name: str,
+    plan: RobustnessPlan,
+    record: Mapping[str, Any],
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Evaluate a registered estimator and write its file, whole or not at all."""
+    if name not in galaxy_estimators():
+        raise DomainError(f"estimator {name!r} needs more than observations of galaxies hold")
+    found = evaluate_estimator(lambda: make_estimator(name), clusters, plan, progress=progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    extra = {"subsamples": found.subsamples.columns(), "velocity_errors": found.velocity_errors.columns()}
+    write_predictions(path, replace(found.predictions, record=dict(record)), extra=extra)

@@ -1,0 +1,1 @@
+"""Evaluations for people: tables, figures, and one page that holds everything."""

@@ -1,0 +1,256 @@
+"""Figures of an evaluation: one panel an estimator, the same axes in all, so that panels can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.atomic import atomic_path
+from ..errors import MissingDependencyError
+from ..evaluation.predictions import QUOTED
+from ..evaluation.published import PUBLISHED
+from ..evaluation.robustness import SUMMARY_RANGE, subsample_curve
+from .tables import MASS_EDGES, RATE_EDGES, Summary
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "0.55"  #: of Okabe & Ito, told apart by all eyes
+EPSILON = r"$\epsilon = \log_{10}(M_\mathrm{pred}/M_\mathrm{true})$"
+MASS_H = r"true $\log_{10} M_{200c}\ [M_\odot/h]$"
+_PANEL = (2.75, 2.45)  #: inch
+_COLUMNS = 4
+_DPI = 130
+
+
+def draw_all(summaries: Sequence[Summary], folder: Path) -> list[tuple[Path, str]]:
+    """Draw every figure of an evaluation; returns the files with a caption each.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without matplotlib.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for name, (draw, caption) in FIGURES.items():
+        path = folder / f"{name}.png"
+        figure = draw(summaries)
+        with atomic_path(path) as part:
+            figure.savefig(part, metadata={"Software": "clustermass"})
+        made.append((path, caption))
+    return made
+
+
+def panels(
+    summaries: Sequence[Summary], x_label: str, y_label: str, draw: Callable[[Any, Summary], None], **shared: Any
+) -> Any:
+    """A figure with one panel for each estimator, `draw` called on each."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as exc:
+        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
+    columns = min(_COLUMNS, max(len(summaries), 1))
+    lines = -(-len(summaries) // columns)
+    size = (0.75 + columns * _PANEL[0], 0.75 + lines * _PANEL[1])
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for k, place in enumerate(axes.ravel()):
+        if k >= len(summaries):
+            place.set_axis_off()
+            continue
+        draw(place, summaries[k])
+        place.set_title(summaries[k].name, fontsize=9, loc="left", fontweight="bold")
+        place.tick_params(labelsize=8, labelbottom=k + columns >= len(summaries))
+        place.set(**shared)
+        place.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel(x_label, fontsize=9)
+    figure.supylabel(y_label, fontsize=9)
+    return figure
+
+
+def _note(axes: Any, text: str, *, at: tuple[float, float] = (0.03, 0.97)) -> None:
+    axes.text(*at, text, transform=axes.transAxes, fontsize=7.5, va="top" if at[1] > 0.5 else "bottom",
+              bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0})  # fmt: skip
+
+
+def draw_predicted(summaries: Sequence[Summary]) -> Any:
+    """Predicted against true mass: numbers of clusters, the line of equality, running median and 16-84 %."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        table = one.item.predictions
+        known = np.isfinite(table.log10_mass)
+        true = table.log10_m200c_h[known]
+        # M500c estimates are compared with M500c truths: shift them by that difference
+        predicted = true + table.epsilon[known]
+        edges = (np.linspace(13.9, 15.1, 61), np.linspace(13.2, 15.8, 79))
+        counts, _, _ = np.histogram2d(true, np.clip(predicted, edges[1][0], edges[1][-1]), bins=edges)
+        shown = np.ma.masked_equal(counts.T, 0)
+        axes.pcolormesh(*edges, shown, cmap="Blues", norm=_log_norm(counts.max()), rasterized=True)
+        axes.plot([13, 16], [13, 16], color="0.2", lw=1.0)
+        at, low, middle, high = _running(true, predicted)
+        axes.plot(at, middle, color=VERMILION, lw=1.6)
+        axes.plot(at, low, color=VERMILION, lw=0.9, ls=(0, (4, 2)))
+        axes.plot(at, high, color=VERMILION, lw=0.9, ls=(0, (4, 2)))
+        _note(axes, f"$N$ = {one.residuals.n:,}\nbias {one.residuals.median:+.3f} dex\n"
+                    f"scatter {one.residuals.sigma:.3f} dex")  # fmt: skip
+
+    return panels(
+        summaries, MASS_H, r"predicted $\log_{10} M\ [M_\odot/h]$", draw, xlim=(13.9, 15.1), ylim=(13.2, 15.8)
+    )
+
+
+def _log_norm(high: float) -> Any:
+    from matplotlib.colors import LogNorm
+
+    return LogNorm(0.5, max(high, 2.0))
+
+
+def _running(true: Any, values: Any) -> Any:
+    """16, 50 and 84 % of values in bins of true mass with at least five of them."""
+    place = np.digitize(true, MASS_EDGES) - 1
+    rows = []
+    for k in range(MASS_EDGES.size - 1):
+        here = values[place == k]
+        if here.size >= 5:
+            rows.append((0.5 * (MASS_EDGES[k] + MASS_EDGES[k + 1]), *np.quantile(here, [0.16, 0.5, 0.84])))
+    return np.array(rows).reshape(-1, 4).T
+
+
+def draw_residuals(summaries: Sequence[Summary]) -> Any:
+    """Distribution of residuals, and the normal distributions of the measured and of the published scatter."""
+    grid = np.linspace(-1.5, 1.5, 301)
+
+    def draw(axes: Any, one: Summary) -> None:
+        table = one.item.predictions
+        epsilon = table.epsilon[table.is_quoted]
+        axes.hist(
+            np.clip(epsilon, -1.5, 1.5), bins=np.linspace(-1.5, 1.5, 61), density=True, color=BLUE, alpha=0.45, lw=0
+        )
+        axes.plot(
+            grid,
+            _normal(grid, one.residuals.mean, one.residuals.sigma),
+            color=BLUE,
+            lw=1.4,
+            label="normal, same mean and scatter",
+        )
+        published = PUBLISHED.get((table.estimator, table.kind))
+        if published:
+            axes.plot(grid, _normal(grid, published.bias_dex, published.sigma_dex), color=VERMILION, lw=1.2,
+                      ls=(0, (4, 2)), label="normal of published bias and scatter")  # fmt: skip
+        axes.axvline(0.0, color="0.2", lw=0.8)
+        s = one.residuals
+        _note(axes, f"$\\sigma$ = {s.sigma:.3f} dex\n$\\gamma$ = {s.skewness:+.2f}, $\\kappa$ = {s.kurtosis:+.2f}")
+
+    figure = panels(summaries, f"{EPSILON}  [dex]", "probability per dex", draw, xlim=(-1.5, 1.5))
+    _legend(figure)
+    return figure
+
+
+def _normal(x: Any, mean: float, sigma: float) -> Any:
+    if not sigma > 0:
+        return np.full_like(x, np.nan)
+    return np.exp(-0.5 * ((x - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+
+
+def _legend(figure: Any) -> None:
+    """One legend below all panels, with each label once."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    if found:
+        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+
+
+def draw_by_mass(summaries: Sequence[Summary]) -> Any:
+    """Median and 16-84 % of residuals by true mass."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        table = one.item.predictions
+        known = np.isfinite(table.log10_mass)
+        at, low, middle, high = _running(table.log10_m200c_h[known], table.epsilon[known])
+        axes.axhline(0.0, color="0.2", lw=0.8)
+        axes.fill_between(at, low, high, color=BLUE, alpha=0.22, lw=0, label="16-84 %")
+        axes.plot(at, middle, color=BLUE, lw=1.6, marker="o", ms=3, label="median")
+
+    figure = panels(summaries, MASS_H, f"{EPSILON}  [dex]", draw, xlim=QUOTED, ylim=(-1.0, 1.0))
+    _legend(figure)
+    return figure
+
+
+def draw_subsampling(summaries: Sequence[Summary]) -> Any:
+    """How predictions move when only a share r of the galaxies is seen."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        table = one.item.subsamples
+        axes.axvspan(*SUMMARY_RANGE, color="0.92", lw=0)
+        axes.axhline(0.0, color="0.2", lw=0.8)
+        if len(table):
+            shown = table.draws[:, 0]
+            axes.plot(table.rate, shown, ".", color=GREY, ms=1.6, alpha=0.5, mew=0)
+        curve = subsample_curve(table, RATE_EDGES)
+        at = 0.5 * (curve["low"] + curve["high"])
+        good = curve["n"] >= 3
+        axes.fill_between(at[good], curve["p16"][good], curve["p84"][good], color=BLUE, alpha=0.22, lw=0,
+                          label="16-84 % of single sub-samples")  # fmt: skip
+        axes.plot(at[good], curve["median"][good], color=BLUE, lw=1.6, marker="o", ms=3, label="median")
+        axes.plot(at[good], curve["mean_median"][good], color=VERMILION, lw=1.2, ls=(0, (4, 2)),
+                  label="median of the mean mass of 10")  # fmt: skip
+        _note(axes, f"0.6-0.8: {one.subsampling.median:+.3f}, width {one.subsampling.width:.3f} dex")
+
+    figure = panels(summaries, "share r of the galaxies that is seen", r"$\log_{10}(M^{(r)}/M^{(1)})$  [dex]", draw,
+                    xlim=(0, 1), ylim=(-1.2, 1.2))  # fmt: skip
+    _legend(figure)
+    return figure
+
+
+def draw_velocity_errors(summaries: Sequence[Summary]) -> Any:
+    """How predictions move with Gaussian errors on the velocities."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        curve = one.item.velocity_errors.curve()
+        size = np.concatenate([[0.0], curve["velocity_error"]])
+        low, middle, high = (np.concatenate([[0.0], curve[name]]) for name in ("p16", "median", "p84"))
+        axes.axhline(0.0, color="0.2", lw=0.8)
+        axes.fill_between(size, low, high, color=BLUE, alpha=0.22, lw=0, label="16-84 %")
+        axes.plot(size, middle, color=BLUE, lw=1.6, marker="o", ms=3, label="median")
+
+    figure = panels(summaries, "error of velocities [km/s]", r"$\log_{10}(M_\mathrm{with}/M_\mathrm{without})$  [dex]",
+                    draw)  # fmt: skip
+    _legend(figure)
+    return figure
+
+
+#: name of the file -> (drawing, caption)
+FIGURES: dict[str, tuple[Callable[[Sequence[Summary]], Any], str]] = {
+    "predicted_true": (
+        draw_predicted,
+        "Predicted against true mass, log10 of M200c [Msun/h]. Colour: clusters in a cell, logarithmic. Black: "
+        "equality. Orange: median (solid), 16 and 84 % (dashed) in bins of true mass. Estimates beyond the axis lie on "
+        "its edge.",
+    ),
+    "residuals": (
+        draw_residuals,
+        "Residuals epsilon = log10(M_pred / M_true) for 14 < log10 M200c [Msun/h] < 15, with the normal distribution "
+        "of the same mean and scatter (blue), and of the published median and scatter (orange, dashed) where there is "
+        "one.",
+    ),
+    "by_mass": (
+        draw_by_mass,
+        "Bias and scatter by true mass: median and 16-84 % of epsilon = log10(M_pred / M_true), M200c in Msun/h. In "
+        "bins of true mass any estimator that knows its prior slopes downwards (regression to the mean).",
+    ),
+    "subsampling": (
+        draw_subsampling,
+        "Robustness against missing galaxies: log10 of the mass from a random share r of the galaxies over the mass "
+        "from all, by the same model. Grey band: the range 0.6-0.8 that is summarised.",
+    ),
+    "velocity_errors": (
+        draw_velocity_errors,
+        "Robustness against errors of velocities: log10 of the mass with Gaussian errors over the mass without, by "
+        "the same model.",
+    ),
+}

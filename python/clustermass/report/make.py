@@ -1,0 +1,84 @@
+"""Everything of an evaluation in one call: tables, figures and page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import figures, page, tables
+from .folder import Evaluated, read_folder, write_json
+
+
+def write_tables(folder: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> dict[str, list[tables.Row]]:
+    """Write the tables of all predictions in a folder as CSV and JSON; returns them by name."""
+    items = read_folder(folder)
+    return _write_tables(folder, tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed))
+
+
+def _write_tables(folder: Path, summaries: list[tables.Summary]) -> dict[str, list[tables.Row]]:
+    items = [one.item for one in summaries]
+    found = {
+        "dynamical": tables.dynamical_rows(summaries),
+        "statistics": tables.error_rows(summaries),
+        "bins": tables.bin_rows(items),
+        "subsampling": tables.curve_rows(items),
+        "velocity_errors": tables.velocity_rows(items),
+        "published": tables.published_rows(),
+    }
+    for name, rows in found.items():
+        tables.write_csv(folder / f"{name}.csv", rows, tables.DYNAMICAL if name == "dynamical" else None)
+        write_json(folder / f"{name}.json", {"convention": tables.CONVENTION, "rows": rows})
+    return found
+
+
+def write_report(
+    folder: Path, notes: Mapping[str, str] | None = None, *, n_bootstrap: int = 1000, seed: int = 0
+) -> tuple[Path, list[Path]]:
+    """Write tables, figures and the page of all predictions in a folder; returns the page and the figures.
+
+    Raises
+    ------
+    FileNotFoundError, FileFormatError, MissingDependencyError, OSError
+    """
+    items = read_folder(folder)
+    summaries = tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed)
+    found = _write_tables(folder, summaries)
+    drawn = figures.draw_all(summaries, folder / "figures")
+    record = record_of(items)
+    write_json(folder / "report.json", record)
+    out = folder / "report.html"
+    shown = {name: rows for name, rows in found.items() if name != "dynamical"}
+    page.write_page(out, summaries, found["dynamical"], shown, drawn, notes or {}, record)
+    return out, [path for path, _ in drawn]
+
+
+def record_of(items: list[Evaluated]) -> dict[str, Any]:
+    """How the predictions of a folder came to be: commands, versions, commits, input, settings."""
+    records = [item.predictions.record for item in items]
+
+    def unique(*keys: str) -> list[Any]:
+        values: list[Any] = []
+        for record in records:
+            value: Any = record
+            for key in keys:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value not in values:
+                values.append(value)
+        return values
+
+    inputs = records[0].get("inputs") or [{}]
+    catalogue = records[0].get("catalogue") or {}
+    universe = catalogue.get("universe") or {}
+    before = [text for text in (universe.get("source"), catalogue.get("command")) if isinstance(text, str)]
+    return {
+        "commands": [*before, *unique("command"), f"clustermass report {items[0].path.parent.parent.name}"],
+        "convention": tables.CONVENTION,
+        "input": inputs[0].get("name"),
+        "input_sha256": inputs[0].get("sha256"),
+        "versions": unique("versions"),
+        "commit": unique("commit"),
+        "code_sha256": unique("code"),
+        "robustness": unique("plan"),
+        "estimators": {item.predictions.name: item.predictions.record.get("settings") for item in items},
+    }
