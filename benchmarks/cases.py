@@ -26,6 +26,7 @@ KDE_AXES = {
     2: [(-2200.0, 2200.0, 48), (0.0, 1.6, 48)],
     3: [(-4.0, 4.0, 50), (-4.0, 4.0, 50), (-2200.0, 2200.0, 50)],
 }
+SAMPLES = 5000  # E1
 GALAXIES = (1_000_000, 10_000_000)  # L1 to L3
 GALAXY_BOX = 1000.0 / 0.6777  # [Mpc]: 1 Gpc/h
 HALO_RADIUS = 3.0  # [Mpc] of the largest halo
@@ -143,3 +144,14 @@ def lines_of_sight(n):
     centres, flow = galaxies(n)[2:]
     lines = np.random.default_rng(8).normal(size=(3000, 3))
     return np.repeat(centres, 3, axis=0), np.repeat(flow, 3, axis=0), lines
+
+
+@cache
+def samples(n, dims):
+    """n clusters of 50 galaxies, standardised (|v|, R) or |v| alone: float32 points (50 n, dims) and offsets."""
+    rng = np.random.default_rng(9)
+    width = np.repeat(rng.uniform(0.4, 1.6, n), 50)
+    speed = np.abs(rng.normal(0, 1, 50 * n)) * width
+    points = np.stack([speed, rng.gamma(2.0, 0.5, 50 * n) * np.cbrt(width)], axis=1)
+    points = (points - points.mean(axis=0)) / points.std(axis=0)
+    return points[:, :dims].astype(np.float32), np.arange(0, 50 * n + 1, 50)

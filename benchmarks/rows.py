@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, floor, kde, lightcones, peers
+from . import cases, floor, kde, lightcones, peers, support
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -186,4 +186,5 @@ ROWS = {
     "L1": lightcones.l1,
     "L2": lightcones.l2,
     "L3": lightcones.l3,
+    "E1": support.e1,
 }

@@ -9,6 +9,7 @@ namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
 void bind_dispersion(py::module_& m);
+void bind_divergence(py::module_& m);
 void bind_kde(py::module_& m);
 void bind_lightcone(py::module_& m);
 void bind_kde_gradient(py::module_& m);
@@ -25,6 +26,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("instruction_set", [] { return clustermass::isa_name(clustermass::best_isa()); });
     clustermass::bindings::bind_beam(m);
     clustermass::bindings::bind_dispersion(m);
+    clustermass::bindings::bind_divergence(m);
     clustermass::bindings::bind_kde(m);
     clustermass::bindings::bind_lightcone(m);
     clustermass::bindings::bind_kde_gradient(m);

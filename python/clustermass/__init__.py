@@ -69,6 +69,7 @@ _PUBLIC: dict[str, str] = {
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
+    "knn_divergences": "ops.divergence",
     "load_estimator": "models.store",
     "log_residuals": "evaluation.residuals",
     "make_cluster_catalogue": "features.clusters",
@@ -177,6 +178,7 @@ if TYPE_CHECKING:
     from .ops.dispersion import VelocityDispersions as VelocityDispersions
     from .ops.dispersion import shifting_gapper as shifting_gapper
     from .ops.dispersion import velocity_dispersions as velocity_dispersions
+    from .ops.divergence import knn_divergences as knn_divergences
     from .ops.kde import estimate_density as estimate_density
     from .ops.kde_gradient import DensityGradients as DensityGradients
     from .ops.kde_gradient import differentiate_density as differentiate_density

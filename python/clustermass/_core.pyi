@@ -134,6 +134,30 @@ def views_f64(
     add: bool,
     n_threads: int,
 ) -> None: ...
+def divergence_f32(
+    points: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    other_points: NDArray[np.float32],
+    other_offsets: NDArray[np.int64],
+    out: NDArray[np.float64],
+    *,
+    k: int,
+    alpha: float,
+    is_one_batch: bool,
+    n_threads: int,
+) -> None: ...
+def divergence_f64(
+    points: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    other_points: NDArray[np.float64],
+    other_offsets: NDArray[np.int64],
+    out: NDArray[np.float64],
+    *,
+    k: int,
+    alpha: float,
+    is_one_batch: bool,
+    n_threads: int,
+) -> None: ...
 def noise_f32(
     images: NDArray[np.float32],
     sigma: NDArray[np.float64],
