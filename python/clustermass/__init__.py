@@ -55,6 +55,8 @@ _PUBLIC: dict[str, str] = {
     "build_particle_index": "ops.views",
     "channel_fields": "features.channels",
     "channel_weights": "features.channels",
+    "check_calibration": "evaluation.calibration_report",
+    "compare_estimators": "evaluation.compare",
     "compton_upsilon": "features.tracers",
     "convolve_beam": "ops.beam",
     "cross_validate": "evaluation.protocol",
@@ -135,6 +137,8 @@ if TYPE_CHECKING:
     from .data.universe import Universe as Universe
     from .data.universe_file import read_universe as read_universe
     from .data.universe_file import write_universe as write_universe
+    from .evaluation.calibration_report import check_calibration as check_calibration
+    from .evaluation.compare import compare_estimators as compare_estimators
     from .evaluation.count_bias import edgeworth_count_bias as edgeworth_count_bias
     from .evaluation.predictions import Predictions as Predictions
     from .evaluation.predictions import read_predictions as read_predictions

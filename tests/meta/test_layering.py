@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "_validate": {"errors", "units", "_device"},
     "cosmology": {"errors", "units", "_validate"},
     "nfw": {"constants", "_validate", "cosmology"},
+    "_colossus": {"errors", "cosmology"},
     "_backend": {"errors"},
     "_device": {"errors", "_backend"},
     "ops": BASE | DEVICE,
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     "data.clusters_writer": BASE | {"data.hdf5_tables", "data.clusters_file"},
     "data.readers": BASE | {"data.schema"},
     "data.readers.catalogues": BASE | FILES_OUT | {"data.schema", "data.readers", "data.hdf5_tables"},
-    "data.mocks": BASE | FILES_OUT | TABLES | {"ops", "data.schema", "data.universe"},
+    "data.mocks": BASE | FILES_OUT | TABLES | {"_colossus", "ops", "data.schema", "data.universe"},
     "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file"},
     "datasets": {"errors"},
     "features": BASE
@@ -52,7 +53,9 @@ MAY_IMPORT = {
     | TABLES
     | {"_backend", "ops", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
     | {"data.cluster_sample"},
-    "evaluation": BASE | MODEL_FILES | {"ops", "models", "data.clusters_file", "data.hdf5_tables", "data.readers"},
+    "evaluation": BASE
+    | MODEL_FILES
+    | {"_colossus", "ops", "models", "data.clusters_file", "data.hdf5_tables", "data.readers"},
     "report": BASE | MODEL_FILES | {"evaluation", "models"},
     "cli": BASE
     | FILES_OUT

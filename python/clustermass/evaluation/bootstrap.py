@@ -55,6 +55,14 @@ def draw_weights(hosts: NDArray[np.int64], n_bootstrap: int, seed: int) -> Itera
         yield counts if is_plain else counts[:, hosts]
 
 
+def draw_numbers(n_hosts: int, n_bootstrap: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """As `draw_weights` with each row its own host, but of Poisson numbers of mean 1: where the total is a draw too."""
+    random = np.random.Generator(np.random.Philox(key=[seed, _TAG]))
+    step = max(1, _VALUES // max(n_hosts, 1))
+    for first in range(0, n_bootstrap, step):
+        yield random.poisson(1.0, (min(step, n_bootstrap - first), n_hosts))
+
+
 def weighted_quantiles(ordered: FloatArray, weights: NDArray[Any], levels: FloatArray) -> FloatArray:
     """Quantiles of replicates, shape (m, k), of values in rising order, each `weights` (m, n) times in a replicate.
 

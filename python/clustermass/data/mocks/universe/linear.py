@@ -9,41 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import MissingDependencyError
+from ...._colossus import POWER as POWER
+from ...._colossus import current_cosmology, tinker08
 from .settings import UniverseSettings
 
 FloatArray = NDArray[np.float64]
-POWER = "eisenstein98"
 
 
 @contextmanager
 def colossus_cosmology(settings: UniverseSettings) -> Iterator[Any]:
-    """The cosmology of the settings as colossus' current one; the caller's own is current again afterwards.
-
-    No file is read or written (colossus would keep a cache in the home directory).
-    """
-    try:
-        from colossus.cosmology import cosmology
-    except ImportError as exc:
-        raise MissingDependencyError(f"mocks need colossus: pip install 'clustermass[mock]' ({exc})") from exc
-    before = cosmology.current_cosmo
-    mine = cosmology.Cosmology(
-        name="clustermass-mock",
-        flat=True,
-        H0=100.0 * settings.cosmology.h,
-        Om0=settings.cosmology.omega_m,
-        Ob0=settings.omega_b,
-        sigma8=settings.sigma8,
-        ns=settings.spectral_index,
-        relspecies=False,
-        persistence="",
-        power_law=False,
-    )
-    cosmology.setCurrent(mine)
-    try:
-        yield mine
-    finally:
-        cosmology.current_cosmo = before
+    """The cosmology of the settings as colossus' current one, for one block."""
+    with current_cosmology(settings.cosmology, settings.omega_b, settings.sigma8, settings.spectral_index) as cosmo:
+        yield cosmo
 
 
 def linear_power(settings: UniverseSettings, k: FloatArray) -> FloatArray:
@@ -64,19 +41,8 @@ def linear_sigma(settings: UniverseSettings, radius: FloatArray | float) -> Floa
 
 def mass_function(settings: UniverseSettings, m200c: FloatArray) -> FloatArray:
     """Number of haloes per comoving Mpc^3 and unit of ln M200c (Tinker et al. 2008, ApJ 688, 709)."""
-    from colossus.lss import mass_function as relation
-
-    h = settings.cosmology.h
     with colossus_cosmology(settings):
-        number = relation.massFunction(
-            np.asarray(m200c, float) * h,
-            settings.redshift,
-            mdef="200c",
-            model="tinker08",
-            q_out="dndlnM",
-            ps_args={"model": POWER},
-        )
-    return np.asarray(number * h**3)
+        return tinker08(m200c, settings.redshift, settings.cosmology.h)
 
 
 def halo_bias(settings: UniverseSettings, m200c: FloatArray) -> FloatArray:
