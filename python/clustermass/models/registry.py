@@ -10,7 +10,23 @@ from ..errors import DomainError
 from .base import Estimator
 
 #: name -> module below `clustermass.models`, class, and settings that go with the name
-ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {}
+ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "m-sigma": ("classical.m_sigma", "MSigma", {}),
+    "m-sigma-evrard2008": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "evrard2008"}),
+    "m-sigma-lau2010": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "lau2010"}),
+    "m-sigma-munari2013-dm": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "munari2013-dm"}),
+    "m-sigma-munari2013-galaxies": (
+        "classical.m_sigma_published",
+        "PublishedMSigma",
+        {"calibration": "munari2013-galaxies"},
+    ),
+    "m-sigma-munari2013-subhaloes": (
+        "classical.m_sigma_published",
+        "PublishedMSigma",
+        {"calibration": "munari2013-subhaloes"},
+    ),
+    "m-sigma-saro2013": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "saro2013"}),
+}
 
 
 def make_estimator(name: str, **settings: Any) -> Estimator:
