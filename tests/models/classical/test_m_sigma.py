@@ -119,6 +119,17 @@ def test_velocity_errors_are_subtracted(rng):
     assert np.median(fitted.predict(plain).log10_mass - clean.log10_m200c) > 0.06
 
 
+def test_errors_go_with_their_galaxies_when_interlopers_leave(rng):
+    velocity, radius = rng.normal(0, 900, 500), rng.uniform(0, 2, 500)
+    velocity[::9] = 7000.0
+    error = np.where(velocity == 7000.0, 5000.0, 300.0)
+    made = MSigma(interlopers="shifting_gapper").dispersions
+    plain = made(sample(velocity, [500], x=radius))
+    found = made(sample(velocity, [500], x=radius, velocity_error=error))
+    assert plain.n_used[0] < 460
+    np.testing.assert_allclose(found.sigma, np.sqrt(plain.sigma**2 - 300.0**2), rtol=1e-12)
+
+
 def test_the_file_gives_the_same_bits(rng, tmp_path):
     pytest.importorskip("safetensors")
     from clustermass.models.store import load_estimator, save_estimator

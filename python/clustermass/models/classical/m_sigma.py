@@ -61,7 +61,8 @@ class MSigma(Estimator):
     --------
     >>> from clustermass.cosmology import Cosmology
     >>> from clustermass.data.cluster_sample import ClusterSample
-    >>> rng = np.random.default_rng(1)
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(2)
     >>> truth = rng.uniform(14, 15, 500)
     >>> sigma = 1000 * 10 ** ((truth - 15) / 3)
     >>> clusters = ClusterSample(

@@ -103,6 +103,7 @@ class PublishedMSigma(Estimator):
     Examples
     --------
     >>> from clustermass.cosmology import Cosmology
+    >>> import numpy as np
     >>> relation = PublishedMSigma("evrard2008")
     >>> mass = relation.masses(np.array([1082.9]), np.array([0.0]), Cosmology(h=0.7, omega_m=0.3))
     >>> (mass * 0.7 / 1e15).round(6)  # 1e15 Msun/h
