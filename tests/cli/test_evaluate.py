@@ -64,10 +64,12 @@ def test_a_planted_error_is_reported(tmp_path, capsys, catalogue, no_figures):
     assert sum(row["n"] for row in bins if row["binned_by"] == "log10_m200c_msun_h") == n
 
 
-def test_the_page_holds_everything_and_loads_nothing(tmp_path, catalogue):
+def test_the_page_holds_everything_and_loads_nothing(tmp_path, monkeypatch, catalogue):
     out, notes = tmp_path / "out", tmp_path / "notes.md"
     notes.write_text("In general <b>true</b>.\n\n## planted\nBecause it was **planned**.\n\n- one\n- two\n")
-    assert evaluate(catalogue, out, "--estimators", "planted") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("clustermass.report.figures.FIGURES", {})
+        assert evaluate(catalogue, out, "--estimators", "planted") == 0
     before = (out / "report.html").read_text()
     assert run(["report", str(out), "--notes", str(notes), "--bootstrap", "20"]) == 0
     page = (out / "report.html").read_text()
@@ -76,7 +78,7 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path, catalogue):
     assert "<li>one</li>" in page
     assert "&lt;b&gt;true&lt;/b&gt;" in page
     links = re.findall(r"""(?:src|href|action|data|url)\s*[=(]\s*["']?([^"'>\s)]{1,40})""", page)
-    assert len(links) == 5
+    assert len(links) == 7
     assert all(link.startswith("data:image/png;base64,") for link in links)
     assert not re.search(r"<script|<link|<iframe|<object|@import|https?://", page)
     record = json.loads((out / "report.json").read_text())
@@ -84,7 +86,15 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path, catalogue):
     assert record["commands"][-2].startswith("clustermass evaluate ")
     for words in ("epsilon = log10(M_pred / M_true)", "M200c", "Msun/h", "commit", "code_sha256"):
         assert words in page, words
-    for name in ("predicted_true", "residuals", "by_mass", "subsampling", "velocity_errors"):
+    for name in (
+        "predicted_true",
+        "residuals",
+        "by_mass",
+        "subsampling",
+        "velocity_errors",
+        "calibration",
+        "mass_function",
+    ):
         assert (out / "figures" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 

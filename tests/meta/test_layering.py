@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "evaluation": BASE
     | MODEL_FILES
     | {"_colossus", "ops", "models", "data.clusters_file", "data.hdf5_tables", "data.readers"},
-    "report": BASE | MODEL_FILES | {"evaluation", "models"},
+    "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks"},
     "cli": BASE
     | FILES_OUT
     | TABLES

@@ -67,11 +67,11 @@ def _evaluate_kind(args: argparse.Namespace, kind: str, names: tuple[str, ...], 
     """Run the estimators on one kind of observations; returns those that failed."""
     from ..data.clusters_file import read_clusters
     from ..data.provenance import hash_files
-    from ..evaluation.runs import code_hash, is_done, run_estimator, run_record
+    from ..evaluation.runs import code_hash, frame_of, is_done, run_estimator, run_record
     from ..report.folder import predictions_path
 
     inputs, code = hash_files([args.clusters]), code_hash()
-    clusters, failed = None, []
+    clusters, failed, about = None, [], {}
     for name in names:
         path = predictions_path(folder, name, kind)
         record = run_record(
@@ -82,11 +82,12 @@ def _evaluate_kind(args: argparse.Namespace, kind: str, names: tuple[str, ...], 
             continue
         if clusters is None:
             clusters = read_clusters(args.clusters, kind)
-            record_of_catalogue = {k: clusters.record.get(k) for k in ("command", "universe", "settings")}
+            about = {"catalogue": {k: clusters.record.get(k) for k in ("command", "universe", "settings")},
+                     "frame": frame_of(clusters)}  # fmt: skip
         line = ProgressLine(f"{name} ({kind})", max(int(clusters.fold.max(initial=0)) + 1, 1))
         start = time.monotonic()
         try:
-            run_estimator(path, clusters, name, plan, record | {"catalogue": record_of_catalogue},
+            run_estimator(path, clusters, name, plan, record | about,
                           partial(_advance, line))  # fmt: skip
         except ClusterMassError as exc:
             line.close()

@@ -35,7 +35,10 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "lower": (np.float64, "dex(solMass)"),
     "upper": (np.float64, "dex(solMass)"),
     "pit": (np.float64, ""),
+    "tarp": (np.float64, ""),
     "flags": (np.uint32, ""),
+    "is_test": (np.bool_, ""),
+    "is_flat": (np.bool_, ""),
 }
 _KNOWN = ("host_id", "view", "fold", "log10_m200c", "log10_true", "richness", "redshift")  # finite in every row
 
@@ -61,8 +64,13 @@ class Predictions:
         Estimate and ends of its central 68.3 % interval [log10 Msun, no h]; NaN where there is none.
     pit : (n,) float64
         Probability that the posterior gives to masses below the true one.
+    tarp : (n,) float64
+        Probability that it gives to masses nearer than the true one to a random mass (`tarp_values`).
     flags : (n,) uint32
         `FLAGS` of `MassPosterior`.
+    is_test, is_flat : (n,) bool
+        Test selection, on which residuals are quoted; flat mass function, on which calibration is tested, since the
+        posterior of an estimator that learnt from a flat mass function is meant for one.
     record : dict
         Settings and provenance.
     """
@@ -83,7 +91,10 @@ class Predictions:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     pit: NDArray[np.float64]
+    tarp: NDArray[np.float64]
     flags: NDArray[np.uint32]
+    is_test: NDArray[np.bool_]
+    is_flat: NDArray[np.bool_]
     record: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,9 +128,14 @@ class Predictions:
 
     @property
     def is_quoted(self) -> NDArray[np.bool_]:
-        """Rows inside `QUOTED` that have an estimate: those that statistics are made of."""
+        """Test rows inside `QUOTED` that have an estimate: those that statistics are made of."""
+        return self.is_wanted & np.isfinite(self.log10_mass)
+
+    @property
+    def is_wanted(self) -> NDArray[np.bool_]:
+        """Test rows inside `QUOTED`, with an estimate or without."""
         mass = self.log10_m200c_h
-        return (mass > QUOTED[0]) & (mass < QUOTED[1]) & np.isfinite(self.log10_mass)
+        return np.asarray(self.is_test & (mass > QUOTED[0]) & (mass < QUOTED[1]))
 
     @property
     def epsilon(self) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from .robustness import (
     subsample_robustness,
     velocity_error_robustness,
 )
+from .tarp import tarp_values
 
 #: what the observations of a catalogue hold; an estimator that needs more cannot be evaluated on them
 OBSERVED = frozenset({"velocities", "radii", "sky_positions", "redshift"})
@@ -68,7 +69,7 @@ def iter_folds(
     """Rounds of the cross-validation of Ho et al. 2019 (ApJ 887, 25, sect. 3.3).
 
     For each fold a fresh estimator learns from the flat mass function outside the fold and predicts the test rows
-    inside. An estimator that needs no fit is made once and predicts each fold.
+    and the rows of the flat mass function inside. An estimator that needs no fit is made once and predicts each fold.
 
     Parameters
     ----------
@@ -99,10 +100,11 @@ def iter_folds(
     n_tested = 0
     for fold in wanted:
         train, test = clusters.rows_of_fold(fold)
-        audit_fold(clusters.host_id, train, test, fold)
         if test.size == 0:
             continue
         n_tested += test.size
+        test = np.flatnonzero((clusters.fold == fold) & (clusters.is_test | clusters.is_flat))
+        audit_fold(clusters.host_id, train, test, fold)
         if estimator.needs_fit:
             if train.size == 0:
                 raise BadInputError(f"fold {fold} has no rows to train with: none of the flat mass function outside it")
@@ -126,7 +128,7 @@ def audit_fold(host_id: NDArray[np.int64], train: NDArray[np.int64], test: NDArr
 def cross_validate(
     make: Callable[[], Estimator], clusters: ClusterSet, *, folds: Iterable[int] | None = None
 ) -> Predictions:
-    """Predictions of the test observations of a catalogue, each by a model that never saw its host.
+    """Predictions of the test and flat observations of a catalogue, each by a model that never saw its host.
 
     Parameters
     ----------
@@ -140,7 +142,8 @@ def cross_validate(
     Returns
     -------
     Predictions
-        One row a test observation, in order of fold, host and view.
+        One row an observation of the test selection (`is_test`) or of the flat mass function (`is_flat`), in order of
+        fold, host and view.
 
     Raises
     ------
@@ -231,6 +234,10 @@ def predictions_of(result: FoldResult) -> Predictions:
     clusters, posterior = result.clusters, result.posterior
     truth = true_mass_of(clusters, posterior)
     n = clusters.n_galaxies
+    pit = posterior.cdf(truth)
+    has, tarp = np.isfinite(pit), np.full(pit.size, np.nan)
+    if has.any():
+        tarp[has] = tarp_values(posterior.only(has), truth[has], seed=result.fold)
     with np.errstate(divide="ignore", invalid="ignore"):
         purity = np.where(n > 0, clusters.n_members / n, np.nan)
     return Predictions(
@@ -249,6 +256,9 @@ def predictions_of(result: FoldResult) -> Predictions:
         log10_mass=posterior.log10_mass,
         lower=posterior.lower,
         upper=posterior.upper,
-        pit=posterior.cdf(truth),
+        pit=pit,
+        tarp=tarp,
         flags=posterior.flags,
+        is_test=clusters.is_test,
+        is_flat=clusters.is_flat,
     )

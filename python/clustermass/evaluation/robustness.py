@@ -137,9 +137,9 @@ def _uniform(keys: NDArray[np.uint64], seed: int, tag: int) -> FloatArray:
 
 
 def choose_rows(clusters: ClusterSet, plan: RobustnessPlan) -> NDArray[np.int64]:
-    """Rows that `plan` tries: of more than three galaxies, drawn by host and view."""
+    """Rows that `plan` tries: of the test selection and more than three galaxies, drawn by host and view."""
     drawn = _uniform(row_keys(clusters), plan.seed, 1) < plan.share
-    return np.flatnonzero(drawn & (clusters.n_galaxies > FEWEST))
+    return np.flatnonzero(drawn & clusters.is_test & (clusters.n_galaxies > FEWEST))
 
 
 def take_galaxies(

@@ -50,7 +50,20 @@ def run_record(
     }
     key = hashlib.sha256(json.dumps(basis, sort_keys=True, default=str).encode()).hexdigest()
     about = {"key": key, "estimator_inputs": " + ".join(word.replace("_", " ") for word in cls.inputs)}
-    return json.loads(json.dumps(basis | about | more, default=str)) | {"source": cls.source}  # type: ignore[no-any-return]
+    record: dict[str, Any] = json.loads(json.dumps(basis | about | more, default=str))
+    return record | {"source": cls.source}
+
+
+def frame_of(clusters: ClusterSet) -> dict[str, float | None]:
+    """The universe of observations: cosmology, redshift and side of the box [comoving Mpc, no h]."""
+    cosmology = clusters.cosmology
+    return {
+        "h": cosmology.h,
+        "omega_m": cosmology.omega_m,
+        "omega_lambda": cosmology.omega_lambda,
+        "redshift": float(clusters.redshift),
+        "box_size": float(clusters.box_size),
+    }
 
 
 def is_done(path: Path, record: Mapping[str, Any]) -> bool:

@@ -10,9 +10,11 @@ import numpy as np
 
 from ..data.atomic import atomic_path
 from ..errors import MissingDependencyError
+from ..evaluation.calibration import central_coverage
 from ..evaluation.predictions import QUOTED
 from ..evaluation.published import PUBLISHED
 from ..evaluation.robustness import SUMMARY_RANGE, subsample_curve
+from .diagnostics import LEVELS, mass_function_rows, with_intervals
 from .tables import MASS_EDGES, RATE_EDGES, Summary
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "0.55"  #: of Okabe & Ito, told apart by all eyes
@@ -156,13 +158,13 @@ def _normal(x: Any, mean: float, sigma: float) -> Any:
 
 
 def _legend(figure: Any) -> None:
-    """One legend below all panels, with each label once."""
+    """One legend above all panels, with each label once."""
     found: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))
     if found:
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+        figure.legend(found.values(), found.keys(), loc="outside upper left", ncols=4, fontsize=8, frameon=False)
 
 
 def draw_by_mass(summaries: Sequence[Summary]) -> Any:
@@ -190,7 +192,7 @@ def draw_subsampling(summaries: Sequence[Summary]) -> Any:
         axes.axhline(0.0, color="0.2", lw=0.8)
         if len(table):
             shown = table.draws[:, 0]
-            axes.plot(table.rate, shown, ".", color=GREY, ms=1.6, alpha=0.5, mew=0)
+            axes.plot(table.rate, shown, ".", color=GREY, ms=3, alpha=0.6, mew=0)
         curve = subsample_curve(table, RATE_EDGES)
         at = 0.5 * (curve["low"] + curve["high"])
         good = curve["n"] >= 3
@@ -224,6 +226,59 @@ def draw_velocity_errors(summaries: Sequence[Summary]) -> Any:
     return figure
 
 
+def draw_calibration(summaries: Sequence[Summary]) -> Any:
+    """Coverage of central intervals at all levels, and the distribution of PIT values."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        table = with_intervals(one.item.predictions)
+        axes.plot([0, 1], [0, 1], color="0.2", lw=0.8)
+        if len(table) == 0:
+            _note(axes, "gives no intervals")
+            return
+        heights, edges = np.histogram(table.pit, bins=np.linspace(0, 1, 21), density=True)
+        axes.stairs(0.25 * heights, edges, color=GREY, fill=True, alpha=0.35, label="PIT values; a quarter is even")
+        axes.axhline(0.25, color=GREY, lw=0.7, ls=(0, (4, 2)))
+        coverage = central_coverage(table.pit, LEVELS)
+        axes.plot(LEVELS, coverage.coverage, color=BLUE, lw=1.6, label="share of truths in the central interval")
+        hosts = max(np.unique(table.host_id).size, 1)
+        spread = 3 * np.sqrt(LEVELS * (1 - LEVELS) / hosts)
+        axes.fill_between(LEVELS, LEVELS - spread, LEVELS + spread, color="0.85", lw=0, zorder=0,
+                          label="3 standard errors, by host")  # fmt: skip
+        share = float(central_coverage(table.pit, [0.6827]).coverage[0])
+        _note(axes, f"{len(table):,} rows, {hosts:,} hosts\n68.3 % holds {100 * share:.1f} %")
+
+    figure = panels(summaries, "level of the central interval, or PIT value", "coverage", draw, xlim=(0, 1),
+                    ylim=(0, 1))  # fmt: skip
+    _legend(figure)
+    return figure
+
+
+def draw_mass_function(summaries: Sequence[Summary]) -> Any:
+    """Clusters by estimated and by true mass, beside the expected mass function."""
+
+    def draw(axes: Any, one: Summary) -> None:
+        rows = mass_function_rows([one.item])
+        if not rows:
+            _note(axes, "volume unknown")
+            return
+        low, high, density, below, above, true, expected = (
+            np.array([row[name] for row in rows], np.float64)
+            for name in ("low", "high", "density", "poisson_below", "poisson_above", "true_density", "expected")
+        )
+        axes.set_yscale("log")
+        axes.plot(0.5 * (low + high), expected, color=GREY, lw=1.2, ls=(0, (4, 2)), label="Tinker et al. 2008")
+        axes.stairs(np.where(true > 0, true, np.nan), [*low, high[-1]], color="0.2", lw=1.0, label="by true mass")
+        good = density > 0
+        bars = np.minimum(below, 0.999 * density)[good], above[good]
+        axes.errorbar(0.5 * (low + high)[good], density[good], bars, fmt="o", ms=3.5, lw=1.0, color=BLUE,
+                      label="by estimated mass")  # fmt: skip
+
+    figure = panels(summaries, r"$\log_{10} M_{200c}\ [M_\odot/h]$", r"clusters per $(\mathrm{Mpc}/h)^3$ and dex", draw,
+                    xlim=QUOTED)  # fmt: skip
+    _legend(figure)
+    return figure
+
+
 #: name of the file -> (drawing, caption)
 FIGURES: dict[str, tuple[Callable[[Sequence[Summary]], Any], str]] = {
     "predicted_true": (
@@ -252,5 +307,17 @@ FIGURES: dict[str, tuple[Callable[[Sequence[Summary]], Any], str]] = {
         draw_velocity_errors,
         "Robustness against errors of velocities: log10 of the mass with Gaussian errors over the mass without, by "
         "the same model.",
+    ),
+    "calibration": (
+        draw_calibration,
+        "Calibration on the flat mass function that estimators learn from: share of the truths in the central interval "
+        "of each level (blue, below the diagonal where intervals are too narrow), and the distribution of PIT values "
+        "(grey, even where calibrated). Three views of a host are not independent.",
+    ),
+    "mass_function": (
+        draw_mass_function,
+        "Clusters per (Mpc/h)^3 and dex by estimated M200c [Msun/h], corrected for clusters without an estimate, "
+        "beside those by true mass and Tinker et al. 2008. Scatter moves more clusters up than down. The test "
+        "selection begins at 10^13.9, so that the lowest bins lack what scatters up from below.",
     ),
 }

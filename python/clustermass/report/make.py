@@ -6,24 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import figures, page, tables
+from . import diagnostics, figures, page, tables
 from .folder import Evaluated, read_folder, write_json
 
 
 def write_tables(folder: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> dict[str, list[tables.Row]]:
     """Write the tables of all predictions in a folder as CSV and JSON; returns them by name."""
     items = read_folder(folder)
-    return _write_tables(folder, tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed))
+    return _write_tables(folder, tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed), n_bootstrap, seed)
 
 
-def _write_tables(folder: Path, summaries: list[tables.Summary]) -> dict[str, list[tables.Row]]:
+def _write_tables(
+    folder: Path, summaries: list[tables.Summary], n_bootstrap: int, seed: int
+) -> dict[str, list[tables.Row]]:
     items = [one.item for one in summaries]
+    options = {"n_bootstrap": n_bootstrap, "seed": seed}
     found = {
         "dynamical": tables.dynamical_rows(summaries),
         "statistics": tables.error_rows(summaries),
         "bins": tables.bin_rows(items),
         "subsampling": tables.curve_rows(items),
         "velocity_errors": tables.velocity_rows(items),
+        "diagnostics": diagnostics.diagnostic_rows(items, **options),
+        "calibration": diagnostics.calibration_rows(items, seed=seed),
+        "coverage": diagnostics.coverage_rows(items),
+        "mass_function": diagnostics.mass_function_rows(items, seed=seed),
+        "comparisons": diagnostics.comparison_rows(items, **options),
         "published": tables.published_rows(),
     }
     for name, rows in found.items():
@@ -43,7 +51,7 @@ def write_report(
     """
     items = read_folder(folder)
     summaries = tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed)
-    found = _write_tables(folder, summaries)
+    found = _write_tables(folder, summaries, n_bootstrap, seed)
     drawn = figures.draw_all(summaries, folder / "figures")
     record = record_of(items)
     write_json(folder / "report.json", record)

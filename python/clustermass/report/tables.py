@@ -90,8 +90,7 @@ def error_rows(summaries: Sequence[Summary]) -> list[Row]:
     rows = []
     for one in summaries:
         table = one.item.predictions
-        mass = table.log10_m200c_h
-        quoted = (mass > QUOTED[0]) & (mass < QUOTED[1])
+        quoted = table.is_wanted
         flagged = {f"n_{name}": int(((table.flags[quoted] & bit) != 0).sum()) for name, bit in FLAGS.items()}
         lost = {"n_without_estimate": int(np.isnan(table.log10_mass[quoted]).sum())}
         mean = {
