@@ -11,6 +11,12 @@ from .base import Estimator
 
 #: name -> module below `clustermass.models`, class, and settings that go with the name
 ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "l-x-core-excised": (
+        "classical.scaling_relation",
+        "ScalingRelation",
+        {"quantity": "l_x_core_excised", "evolution": 7.0 / 3.0},
+    ),
+    "l-x-m": ("classical.luminosity_mass", "LuminosityMass", {}),
     "m-sigma": ("classical.m_sigma", "MSigma", {}),
     "m-sigma-evrard2008": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "evrard2008"}),
     "m-sigma-lau2010": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "lau2010"}),
@@ -26,6 +32,8 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"calibration": "munari2013-subhaloes"},
     ),
     "m-sigma-saro2013": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "saro2013"}),
+    "scaling-relation": ("classical.scaling_relation", "ScalingRelation", {}),
+    "y-m": ("classical.compton_mass", "ComptonMass", {}),
 }
 
 

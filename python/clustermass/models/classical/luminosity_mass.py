@@ -30,7 +30,8 @@ class LuminosityMass(QuantityEstimator):
     Notes
     -----
     Masses are flagged ``out_of_support`` outside 1e14 to 1e15 Msun and z < 0.2, the range of the 31 clusters of [2]_.
-    Equation 2 reproduces the catalogue's own pair for Coma (test). Its masses are hydrostatic.
+    Its masses are hydrostatic. Equation 2 gives the catalogue's own pair for Coma to 1e-4 (test); neither was compared
+    with a copy of the paper here.
 
     References
     ----------

@@ -1,7 +1,8 @@
-"""Masses from one measured quantity of each cluster, by a power law: published ones derive from here, others are fitted."""
+"""Masses from one measured quantity of each cluster by a power law, fitted here or published elsewhere."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -27,13 +28,13 @@ class QuantityEstimator(Estimator):
     inputs: ClassVar[tuple[str, ...]] = ("redshift", "quantities")
     quantity: str
 
+    @abstractmethod
     def law(self, cosmology: Cosmology) -> PowerLaw:
         """The relation in a cosmology."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_valid(self, log10_mass: FloatArray, log10_quantity: FloatArray, redshift: FloatArray) -> NDArray[np.bool_]:
         """Whether each cluster lies in the range of the calibration."""
-        raise NotImplementedError
 
     def predict(self, clusters: Any) -> MassPosterior:
         """Masses [`mass_definition`]; NaN and ``missing_input`` where the quantity is missing or not above zero.
@@ -76,10 +77,10 @@ class ScalingRelation(QuantityEstimator):
     quantity : str
         Which of `quantities`.
     evolution : float
-        Fixed power of E(z): 2/3 for Y and T, 7/3 for bolometric luminosities, 2 for those in a soft band (self-similar).
+        Fixed power of E(z): 2/3 for Y and T, 7/3 for bolometric luminosities, 2 for those in a soft band.
     mass_definition : {"M200c", "M500c"}
-        What is fitted and predicted. M500c are taken from ``quantities["m500c"]`` [Msun] where there are any, else from
-        M200c with an NFW profile.
+        What is fitted and predicted. M500c are taken from ``quantities["m500c"]`` [Msun] where there are any, else
+        from M200c with an NFW profile.
 
     Raises
     ------
