@@ -99,3 +99,38 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def column_words(words: list[str], option: str) -> dict[str, object]:
+    """A column map of words QUANTITY=COLUMN[,UNIT[,MISSING...]]; a column may be a number from 1, or - for none."""
+    made: dict[str, object] = {}
+    for word in words:
+        name, equals, rest = word.partition("=")
+        if not (equals and name and rest):
+            raise DomainError(f"{option} must be QUANTITY=COLUMN[,UNIT[,MISSING...]], got {word!r}")
+        column, *more = rest.split(",")
+        if column == "-":
+            made[name] = None
+            continue
+        source: str | int = int(column) if column.isdigit() else column
+        unit = more[0] if more and more[0] else None
+        missing = [to_float(mark, option) for mark in more[1:]]
+        made[name] = (source, unit, missing) if missing else source if unit is None else (source, unit)
+    return made
+
+
+def settings(words: list[str], option: str) -> dict[str, object]:
+    """Settings NAME=VALUE: whole numbers, numbers, true, false, none, or text."""
+    plain = {"true": True, "false": False, "none": None}
+    made: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (equals and name.isidentifier()):
+            raise DomainError(f"{option} must be NAME=VALUE, got {word!r}")
+        if text.lower() in plain:
+            made[name] = plain[text.lower()]
+        elif text.lstrip("+-").isdigit():
+            made[name] = int(text)
+        else:
+            made[name] = float(text) if _is_number(text) else text
+    return made

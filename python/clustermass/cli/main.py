@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "info": "say what a snapshot or group catalogue is, holds and lacks",
     "maps": "make observed maps of the clusters in a simulation snapshot",
     "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
+    "predict": "masses of clusters in a table of galaxies or of clusters, with intervals and flags",
     "grids": "make phase-space grids of a file of cluster observations",
     "evaluate": "test estimators of mass on observations of clusters of known mass",
     "report": "make tables, figures and one page of an evaluation",
