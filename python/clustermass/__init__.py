@@ -16,6 +16,7 @@ _PUBLIC: dict[str, str] = {
     "CHANNELS": "features.channels",
     "Catalogue": "data.readers.catalogues",
     "CatalogueColumn": "data.readers.catalogues",
+    "CausticProfiles": "models.classical.caustic",
     "Channel": "features.channels",
     "ClusterSample": "data.cluster_sample",
     "ClusterSet": "data.clusters_file",
@@ -53,6 +54,7 @@ _PUBLIC: dict[str, str] = {
     "bremsstrahlung_luminosity": "features.tracers",
     "build_galaxy_index": "ops.lightcone",
     "build_particle_index": "ops.views",
+    "caustic_profiles": "models.classical.caustic",
     "channel_fields": "features.channels",
     "channel_weights": "features.channels",
     "check_calibration": "evaluation.calibration_report",
@@ -172,6 +174,8 @@ if TYPE_CHECKING:
     from .features.tracers import gas_temperature as gas_temperature
     from .features.universe import open_universe as open_universe
     from .models.base import Estimator as Estimator
+    from .models.classical.caustic import CausticProfiles as CausticProfiles
+    from .models.classical.caustic import caustic_profiles as caustic_profiles
     from .models.posterior import MassPosterior as MassPosterior
     from .models.registry import make_estimator as make_estimator
     from .models.store import load_estimator as load_estimator

@@ -11,6 +11,7 @@ from .base import Estimator
 
 #: name -> module below `clustermass.models`, class, and settings that go with the name
 ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "caustic": ("classical.caustic", "Caustic", {}),
     "l-x-core-excised": (
         "classical.scaling_relation",
         "ScalingRelation",
