@@ -8,6 +8,7 @@ import pytest
 
 import clustermass as cm
 from clustermass.cli.main import run
+from clustermass.cosmology import PLANCK_2018
 from clustermass.units import SPEED_OF_LIGHT
 
 
@@ -86,7 +87,7 @@ def test_a_fitted_estimator_from_its_file(fluxes, tmp_path, capsys):
     none = np.zeros(0)
     known = cm.ClusterSample(
         names=np.arange(4).astype(str), offsets=np.zeros(5, int), x=none, y=none, velocity=none, redshift=np.zeros(4),
-        cosmology=cm.Cosmology(0.7, 0.3) if hasattr(cm, "Cosmology") else cm.cosmology.PLANCK_2018,
+        cosmology=PLANCK_2018,
         max_radius=np.zeros(4), max_velocity=np.zeros(4), quantities={"y_500": 10 ** (1.7 * (mass - 14.5) - 4.5)},
         log10_m200c=mass,
     )  # fmt: skip

@@ -99,7 +99,8 @@ def _clusters(args: argparse.Namespace, estimator: Any) -> Any:
     about = options.column_words(args.cluster_columns, "--cluster-columns")
     return read_galaxy_table(
         path, columns, clusters=args.cluster_table, cluster_columns=about or None, cluster_redshift=redshift,
-        centre=_centre(args.centre), members_only=args.members_only, max_radius=_number(args.max_radius, "--max-radius"),
+        centre=_centre(args.centre), members_only=args.members_only,
+        max_radius=_number(args.max_radius, "--max-radius"),
         max_velocity=MAX_VELOCITY if speed is None else speed, cosmology=cosmology,
     )  # fmt: skip
 
@@ -130,8 +131,10 @@ def _table(clusters: Any, posterior: Any) -> str:
     from ..models.posterior import FLAGS
 
     n = len(posterior)
-    names = clusters.names if hasattr(clusters, "names") else [f"{h}:{v}" for h, v in
-                                                               zip(clusters.host_id, clusters.view, strict=True)]  # fmt: skip
+    if hasattr(clusters, "names"):
+        names = clusters.names
+    else:
+        names = [f"{host}:{view}" for host, view in zip(clusters.host_id, clusters.view, strict=True)]
     redshift = per_cluster(clusters.redshift, "redshift", n)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
