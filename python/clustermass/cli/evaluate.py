@@ -112,11 +112,11 @@ def _finish(args: argparse.Namespace, folder: Path, failed: list[str]) -> int:
         raise DomainError(f"no estimator could be evaluated: {', '.join(failed)}")
     write_report(folder, n_bootstrap=args.bootstrap, seed=args.seed)
     print("epsilon = log10(M_pred / M_true) [dex], 14 < log10 M200c [Msun/h] < 15")
-    print(f"{'estimator':28s} {'clusters':>9s} {'bias':>8s} {'scatter':>8s} {'published':>10s}")
+    print(f"{'estimator':36s} {'clusters':>9s} {'bias':>8s} {'scatter':>8s} {'published':>10s}")
     for row in read_csv(folder / "dynamical.csv"):
         published = row["published_sigma_dex"]
         print(
-            f"{row['estimator']:28s} {row['n_clusters']:9,d} {row['bias_dex']:+8.3f} {row['sigma_dex']:8.3f} "
+            f"{row['estimator']:36s} {row['n_clusters']:9,d} {row['bias_dex']:+8.3f} {row['sigma_dex']:8.3f} "
             f"{'-' if published != published else format(published, '.3f'):>10s}"
         )
     print(f"{folder}: dynamical.csv, figures and report.html")

@@ -51,7 +51,7 @@ def run_record(
     key = hashlib.sha256(json.dumps(basis, sort_keys=True, default=str).encode()).hexdigest()
     about = {"key": key, "estimator_inputs": " + ".join(word.replace("_", " ") for word in cls.inputs)}
     record: dict[str, Any] = json.loads(json.dumps(basis | about | more, default=str))
-    return record | {"source": cls.source}
+    return record | {"source": make_estimator(name).source}
 
 
 def frame_of(clusters: ClusterSet) -> dict[str, float | None]:
@@ -89,4 +89,4 @@ def run_estimator(
     found = evaluate_estimator(lambda: make_estimator(name), clusters, plan, progress=progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     extra = {"subsamples": found.subsamples.columns(), "velocity_errors": found.velocity_errors.columns()}
-    write_predictions(path, replace(found.predictions, record=dict(record)), extra=extra)
+    write_predictions(path, replace(found.predictions, estimator=name, record=dict(record)), extra=extra)
