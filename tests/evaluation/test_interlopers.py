@@ -26,7 +26,7 @@ def test_a_planted_bias_by_contamination(rng):
 def test_no_bias_is_found_where_there_is_none(rng):
     """5 % of false alarms at p < 0.05; above 25 of 200 has a chance of 1e-5."""
     many = [
-        bias_by_contamination(rng.standard_normal(200), rng.random(200), [0, 1], n_bootstrap=200) for _ in range(200)
+        bias_by_contamination(rng.standard_normal(200), rng.random(200), [0, 1], n_bootstrap=100) for _ in range(200)
     ]
     assert sum(one.slope.p_value < 0.05 for one in many) <= 25
 
@@ -47,16 +47,16 @@ def planted(rng, n):
 
 
 def test_a_planted_bias_by_interloping_clusters(rng):
-    epsilon, ratio, distance = planted(rng, 6000)
+    epsilon, ratio, distance = planted(rng, 4000)
     found = bias_by_interloper(epsilon, ratio, distance)
     assert abs(found.mass_ratio.value - 0.25) < 4 * found.mass_ratio.error
     assert abs(found.nearness.value - 0.08) < 4 * found.nearness.error
-    assert 0 < found.mass_ratio.error < 0.02
-    assert 0 < found.nearness.error < 0.02
+    assert 0 < found.mass_ratio.error < 0.03
+    assert 0 < found.nearness.error < 0.03
     assert found.shift.value == pytest.approx(epsilon[ratio > 0].mean() - epsilon[ratio == 0].mean())
     assert found.shift.p_value < 1e-6
     assert abs(found.without.mean) < 4 * found.without.errors["mean"]
-    assert found.affected.n + found.without.n == 6000
+    assert found.affected.n + found.without.n == 4000
     assert [row["low"] for row in found.rows()] == [0.0, 0.25, 0.5, 1.0]
 
 

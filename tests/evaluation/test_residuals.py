@@ -31,17 +31,17 @@ def test_the_sign_is_that_of_the_estimate():
 
 @pytest.mark.parametrize(("bias", "sigma", "shape"), [(0.1, 0.2, 16.0), (-0.3, 0.05, 4.0)])
 def test_planted_moments_are_recovered_within_their_errors(rng, bias, sigma, shape):
-    got = summarise_residuals(planted(rng, 20_000, bias, sigma, shape))
+    got = summarise_residuals(planted(rng, 6000, bias, sigma, shape))
     truth = {"mean": bias, "sigma": sigma, "skewness": 2 / np.sqrt(shape), "kurtosis": 6 / shape}
     truth["count_bias"] = float(edgeworth_count_bias(sigma, truth["skewness"], truth["kurtosis"]))
     for name, value in truth.items():
         error = got.errors[name]
         assert abs(getattr(got, name) - value) < 4 * error, name
-        assert 0 < error < 0.15 * max(abs(value), 1.0), name
+        assert 0 < error < 0.3 * max(abs(value), 1.0), name
 
 
 def test_percentiles_are_those_of_a_gaussian(rng):
-    got = summarise_residuals(0.05 + 0.15 * rng.standard_normal(20_000))
+    got = summarise_residuals(0.05 + 0.15 * rng.standard_normal(5000))
     for name, value in {"median": 0.05, "p16": 0.05 - 0.994458 * 0.15, "p84": 0.05 + 0.994458 * 0.15}.items():
         assert abs(getattr(got, name) - value) < 4 * got.errors[name]
 
@@ -153,12 +153,12 @@ def test_a_negative_scatter_is_refused():
 
 
 def test_planted_linear_bias_and_rms(rng):
-    truth = rng.uniform(13, 15, 20_000)
-    ratio = 1.03 + 0.16 * rng.standard_normal(20_000)
-    got = linear_summary(truth + np.log10(ratio), truth, groups=np.arange(20_000) // 4)
+    truth = rng.uniform(13, 15, 8000)
+    ratio = 1.03 + 0.16 * rng.standard_normal(8000)
+    got = linear_summary(truth + np.log10(ratio), truth, groups=np.arange(8000) // 4)
     assert abs(got.bias - 0.03) < 4 * got.bias_error
     assert abs(got.rms - np.hypot(0.03, 0.16)) < 4 * got.rms_error
-    assert 0.8 < got.bias_error / (0.16 / np.sqrt(20_000)) < 1.25
+    assert 0.8 < got.bias_error / (0.16 / np.sqrt(8000)) < 1.25
 
 
 def test_linear_summary_of_nothing():
@@ -179,6 +179,11 @@ def test_deep_planck_table(real_data):
         (178, 0.142, 0.121),
         (1094, 0.114, 0.182),
     ]
+
+
+def test_upper_edges_of_redshift_belong_to_a_bin():
+    bins = linear_summary_by_redshift([14.0] * 4, [14.0] * 4, [0.0, 0.1, 0.1, 0.2], [0, 0.1, 0.2])
+    assert [one.n for one in bins] == [2, 1, 3]
 
 
 def test_planted_linear_bias_by_redshift(rng):

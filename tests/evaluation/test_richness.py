@@ -54,6 +54,22 @@ def test_a_term_that_is_not_there_is_zero_within_its_error(rng, sigma_n, sigma_0
     assert there == pytest.approx(0.1, abs=0.005)
 
 
+def test_variances_stay_positive(rng):
+    """Where one term is absent, half of the free fits would make its variance negative."""
+    fits = [fit_richness_scatter(*planted(rng, 300, 0.15, 0.0)) for _ in range(20)]
+    fits += [fit_richness_scatter(*planted(rng, 300, 0.0, 0.15)) for _ in range(20)]
+    terms = np.array([[fit.sigma_n, fit.sigma_0, fit.sigma_n_error, fit.sigma_0_error] for fit in fits])
+    assert (terms >= 0).all()
+    assert 3 < (terms[:20, 1] == 0).sum() < 17
+    assert 3 < (terms[20:, 0] == 0).sum() < 17
+    epsilon, richness = next(
+        data for data in (planted(rng, 300, 0.15, 0.0) for _ in range(100)) if fit_richness_scatter(*data).sigma_0 == 0
+    )
+    mean = (epsilon * richness).sum() / richness.sum()
+    alone = np.sqrt(((epsilon - mean) ** 2 * richness / 100).mean())  # largest likelihood of one term
+    assert fit_richness_scatter(epsilon, richness).sigma_n == pytest.approx(alone, rel=1e-6)
+
+
 def test_errors_of_heavy_tails_and_views_are_larger(rng):
     epsilon, richness = planted(rng, 1500, 0.1, 0.1)
     alone = fit_richness_scatter(epsilon, richness)
