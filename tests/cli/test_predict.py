@@ -105,6 +105,11 @@ def test_a_file_of_observations(tmp_path, capsys):
     rows = table(capsys.readouterr().out)
     assert len(rows) == len(clusters)
     assert rows[0]["cluster"] == f"{clusters.host_id[0]}:{clusters.view[0]}"
+    assert run(["predict", "m-sigma-evrard2008", str(tmp_path / "clusters.hdf5"), "--within-r200"]) == 0
+    own = table(capsys.readouterr().out)
+    assert [row["cluster"] for row in own] == [row["cluster"] for row in rows]
+    assert [int(a["n_galaxies"]) for a in own] == [int(a["n_galaxies"]) for a in rows]
+    assert any(a["log10_m200c_msun"] != b["log10_m200c_msun"] for a, b in zip(own, rows, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,7 @@ def test_a_file_of_observations(tmp_path, capsys):
         (["m-sigma-evrard2008", "galaxies.csv", "--set", "colour=red"], 2, "colour"),
         (["m-sigma-evrard2008", "galaxies.csv", "--set", "x"], 2, "--set must be NAME=VALUE"),
         (["m-sigma-evrard2008", "galaxies.csv", "--centre", "1,2,3"], 2, "--centre"),
+        (["y-m", "sz.csv", "--columns", "y_500=Y", "--within-r200"], 2, "--within-r200 is for"),
         (["m-sigma-evrard2008", "galaxies.csv", "--max-radius", "far"], 2, "--max-radius"),
         (["m-sigma-evrard2008", "broken.csv"], 3, "broken.csv"),
     ],

@@ -29,6 +29,15 @@ def test_rows_keep_their_galaxies():
     assert ClusterSample(**columns()).n_galaxies.tolist() == [2, 0, 3]
 
 
+def test_some_galaxies_of_all_clusters():
+    part = ClusterSample(**columns()).keep_galaxies(np.array([True, False, False, True, True]))
+    assert part.n_galaxies.tolist() == [1, 0, 2]
+    assert part.x.tolist() == [0.0, 3.0, 4.0]
+    assert part.velocity_error.size == 3
+    with pytest.raises(ArrayError, match="`keep`"):
+        part.keep_galaxies(np.array([1, 0, 1]))
+
+
 def test_clusters_without_galaxies_are_a_sample():
     sample = ClusterSample(**columns(offsets=[0, 0, 0, 0], x=[], y=[], velocity=[], velocity_error=None))
     assert sample.only([1]).n_galaxies.tolist() == [0]

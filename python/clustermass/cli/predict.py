@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="CSV to write (printed otherwise)")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of a named estimator")
+    parser.add_argument("--within-r200", action="store_true", help="use the galaxies within R200c of the estimate "
+                        "itself, found by repeating it: for m-sigma, virial and projected masses")  # fmt: skip
     table = parser.add_argument_group("what the table does not say, or says wrongly (docs/real-data.md)")
     table.add_argument("--columns", nargs="+", default=[], metavar="QUANTITY=COLUMN[,UNIT[,MISSING]]",
                        help="columns by name or number; a column - leaves the quantity out")  # fmt: skip
@@ -48,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
 
         check_free(Path(args.out), overwrite=args.overwrite)
     clusters = _clusters(args, estimator)
-    posterior = estimator.predict(clusters)
+    posterior = _predict(args, estimator, clusters)
     text = _table(clusters, posterior)
     if args.out is None:
         print(text, end="")
@@ -79,6 +81,18 @@ def _estimator(args: argparse.Namespace) -> Any:
             f"{args.estimator} must be fitted to clusters of known mass first: give the file of a fitted one"
         )
     return made
+
+
+def _predict(args: argparse.Namespace, estimator: Any, clusters: Any) -> Any:
+    from ..data.cluster_sample import ClusterSample
+    from ..models.classical.own_aperture import predict_within_r200
+
+    if not args.within_r200:
+        return estimator.predict(clusters)
+    if "quantities" in estimator.inputs:
+        raise DomainError(f"--within-r200 is for estimators that read galaxies, not for {estimator.name}")
+    sample = clusters if isinstance(clusters, ClusterSample) else ClusterSample.from_mock(clusters)
+    return predict_within_r200(estimator, sample)[0]
 
 
 def _clusters(args: argparse.Namespace, estimator: Any) -> Any:

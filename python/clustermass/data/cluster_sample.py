@@ -109,6 +109,19 @@ class ClusterSample:
     def __len__(self) -> int:
         return self.offsets.size - 1
 
+    @classmethod
+    def from_mock(cls, clusters: Any) -> ClusterSample:
+        """Observations of a mock (`ClusterSet`) as those of a survey, with the true masses; named ``host:view``."""
+        n = len(clusters)
+        names = [f"{host}:{view}" for host, view in zip(clusters.host_id, clusters.view, strict=True)]
+        shared: dict[str, Any] = {
+            name: np.full(n, getattr(clusters, name)) for name in ("redshift", "max_radius", "max_velocity")
+        }
+        flat: dict[str, Any] = {
+            name: getattr(clusters, name) for name in ("x", "y", "velocity", "offsets", "log10_m200c", "cosmology")
+        }
+        return cls(names=np.array(names, np.str_), **flat, **shared)
+
     @property
     def n_galaxies(self) -> NDArray[np.int64]:
         """Galaxies of each cluster."""
@@ -130,3 +143,12 @@ class ClusterSample:
         quantities = {name: values[chosen] for name, values in self.quantities.items()}
         changed: dict[str, Any] = flat | rows_of | {"offsets": offsets, "quantities": quantities}
         return replace(self, **changed)
+
+    def keep_galaxies(self, keep: Any) -> ClusterSample:
+        """All clusters, with only the galaxies of a mask of shape (n_galaxies,)."""
+        mask = np.asarray(keep)
+        if mask.dtype != bool or mask.shape != self.x.shape:
+            raise ArrayError(f"`keep` must be bool of shape {self.x.shape}, got {mask.dtype} of shape {mask.shape}")
+        offsets = np.concatenate([[0], np.cumsum(mask)])[self.offsets].astype(np.int64)
+        flat: dict[str, Any] = {name: getattr(self, name)[mask] for name in _FLAT if getattr(self, name) is not None}
+        return replace(self, offsets=offsets, **flat)
