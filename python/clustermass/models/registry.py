@@ -35,6 +35,8 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "m-sigma-saro2013": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "saro2013"}),
     "scaling-relation": ("classical.scaling_relation", "ScalingRelation", {}),
     "y-m": ("classical.compton_mass", "ComptonMass", {}),
+    "sdm-1d": ("support.machine", "SpeedMachine", {}),
+    "sdm-2d": ("support.machine", "SpeedRadiusMachine", {}),
 }
 
 

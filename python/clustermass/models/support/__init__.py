@@ -1,0 +1,1 @@
+"""Support distribution machines: clusters as samples of galaxies, compared by divergence."""
