@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 import clustermass as cm
+from clustermass.cosmology import Cosmology
 
 RNG = np.random.default_rng(1)
 BOX = 20.0
@@ -74,7 +75,28 @@ def catalogues():
              cm.estimate_density(points, offsets, axes=axes), 1e-11)  # fmt: skip
 
 
+def lightcones():
+    positions, velocities = RNG.uniform(0, BOX, (3000, 3)), RNG.normal(0, 300, (3000, 3))
+    hosts, centres, lines = RNG.integers(-1, 9, 3000), RNG.uniform(0, BOX, (20, 3)), RNG.normal(size=(20, 3))
+    common = dict(redshift=0.1, cosmology=Cosmology(h=0.7, omega_m=0.3), max_velocity=1500.0)
+    for dtype in (np.float32, np.float64):
+        p, v = positions.astype(dtype), velocities.astype(dtype)
+        for box in (None, BOX):
+            host = cm.build_galaxy_index(p, v, hosts=hosts, box_size=box)
+            device = cm.build_galaxy_index(gpu(p), gpu(v), hosts=gpu(hosts), box_size=box)
+            for name in ("records", "rows", "hosts", "coarse", "cell_start"):
+                same(f"galaxy index {name}", getattr(device, name).to(torch.float64), getattr(host, name), 0.0)
+            for how in (dict(aperture=2.0), dict(angle=0.004)):
+                for relativistic in (True, False):
+                    options = common | how | dict(relativistic=relativistic, targets=np.arange(20) % 9)
+                    want = cm.select_lightcone(host, centres, 0 * centres, lines, **options)
+                    found = cm.select_lightcone(device, centres, 0 * centres, lines, **options)
+                    for name in ("offsets", "indices", "x", "y", "velocity", "distance", "is_member"):
+                        same(f"light cone {name}", getattr(found, name), getattr(want, name), 0.0)
+
+
 if __name__ == "__main__":
+    lightcones()
     projections()
     images()
     catalogues()

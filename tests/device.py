@@ -31,11 +31,15 @@ DATA = {
     "beam_adjoint": ("images",),
     "build_particle_index": ("positions", "weights", "smoothing_length"),
     "project_views": ("index",),
+    "build_galaxy_index": ("positions", "velocities", "hosts"),
+    "select_lightcone": ("index", "centres", "targets"),
     "estimate_density": ("points", "weights", "offsets"),
 }
 
 # files of tests that also run on a device
-MODULES = {f"test_{op}" for op in ("beam", "kde", "noise", "project", "project_gradient", "subsample", "views")}
+MODULES = {
+    f"test_{op}" for op in ("beam", "kde", "lightcone", "noise", "project", "project_gradient", "subsample", "views")
+}
 
 
 def home_of(name):

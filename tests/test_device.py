@@ -368,5 +368,5 @@ def test_ops_without_a_cuda_form_say_so(on_device):
     grids, points = on_device(np.zeros((1, 4))), on_device(np.zeros((3, 1)))
     with pytest.raises(BackendUnavailableError, match="no form of this op"):
         clustermass.differentiate_density(grids, points, [0, 3], axes=[(-1, 1, 4)])
-    with pytest.raises(ArrayError, match="`positions` must be on the host"):
-        clustermass.build_galaxy_index(on_device(np.zeros((3, 3))), np.zeros((3, 3)), box_size=1.0)
+    with pytest.raises(ArrayError, match="`log10_mass` must be on the host"):
+        clustermass.select_flat_mass_function(on_device(np.zeros(3)), seed=1)

@@ -3,9 +3,8 @@
 #include <limits>
 
 #include "clustermass/math/cells.hpp"
-#include "clustermass_cuda/launch.cuh"
 #include "clustermass_cuda/ops.hpp"
-#include "clustermass_cuda/sort.hpp"
+#include "clustermass_cuda/sorted_cells.cuh"
 
 /// Compiled without contraction to fused multiply-add: a particle goes into the same cell on every backend.
 namespace clustermass::cuda {
@@ -29,24 +28,6 @@ struct MakeKeys {
                    math::cell_of(double(stored(cells, positions, i, a)), cells.origin[a], cells.size[a], cells.n[a]);
         keys[i] = std::uint32_t(cell);
         values[i] = i;
-    }
-};
-
-/// cell_start[c]: how many keys are below c.
-struct FindStarts {
-    const std::uint32_t* keys;
-    std::int64_t n;
-    std::int64_t* cell_start;
-    __device__ void operator()(std::int64_t cell) const {
-        std::int64_t low = 0, high = n;
-        while (low < high) {
-            const std::int64_t middle = low + (high - low) / 2;
-            if (std::int64_t(keys[middle]) < cell)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        cell_start[cell] = low;
     }
 };
 
@@ -97,22 +78,9 @@ struct Bounds {
     }
 };
 
-/// Memory of an index that is being made, one piece after another.
-struct Workspace {
-    std::int64_t n, sort;  ///< pairs; numbers of scratch for the sort
-    explicit Workspace(std::int64_t n_particles) : n(n_particles), sort(sort_scratch(n_particles)) {}
-    std::int64_t bytes() const { return 8 * (2 * n + sort) + 4 * 2 * n; }
-    Sortable pairs(unsigned char* memory) const {
-        auto* const numbers = reinterpret_cast<std::int64_t*>(memory);
-        auto* const keys = reinterpret_cast<std::uint32_t*>(numbers + 2 * n + sort);
-        return {keys, keys + n, numbers, numbers + n, n};
-    }
-    std::int64_t* scratch(unsigned char* memory) const { return reinterpret_cast<std::int64_t*>(memory) + 2 * n; }
-};
-
 }  // namespace
 
-std::int64_t index_scratch(std::int64_t n) { return Workspace(n).bytes(); }
+std::int64_t index_scratch(std::int64_t n) { return IndexWorkspace(n).bytes(); }
 
 template <class Real>
 void build_index(const ops::Particles<Real>& particles, Span<unsigned char> scratch, const Queue& queue,
@@ -120,7 +88,7 @@ void build_index(const ops::Particles<Real>& particles, Span<unsigned char> scra
     const std::int64_t n = particles.positions.rows;
     check_cells(out.cells);
     checked_product("weights", n, particles.weights.cols);
-    const Workspace space(n);
+    const IndexWorkspace space(n);
     if (particles.positions.cols != 3 || scratch.size < space.bytes())
         throw ArrayError("index: positions must have three columns, and scratch " + std::to_string(space.bytes()) +
                          " bytes");

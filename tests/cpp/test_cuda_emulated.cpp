@@ -6,6 +6,7 @@
 
 #include "check.hpp"
 #include "clustermass/ops/beam.hpp"
+#include "clustermass/ops/lightcone.hpp"
 #include "clustermass/ops/noise.hpp"
 #include "clustermass/ops/project.hpp"
 #include "clustermass_cuda/launch_math.hpp"
@@ -251,9 +252,100 @@ void test_draws() {
     CHECK(uniform == wanted);
 }
 
+/// A galaxy index in memory of its own.
+struct Galaxies {
+    std::vector<float> records;
+    std::vector<std::int32_t> rows;
+    std::vector<std::uint16_t> coarse;
+    std::vector<std::int64_t> start;
+
+    template <class Index>
+    Index view(const ops::CellGrid& cells, std::int64_t n) {
+        records.resize(std::size_t(6 * n));
+        rows.resize(std::size_t(n));
+        coarse.resize(std::size_t(3 * n + ops::kCoarsePadding));
+        start.resize(std::size_t(cells.count() + 1));
+        return {cells,
+                30.0,
+                {records.data(), n, 6},
+                {rows.data(), n},
+                {nullptr, 0},
+                {coarse.data(), std::int64_t(coarse.size())},
+                {start.data(), std::int64_t(start.size())}};
+    }
+};
+
+/// Index and selection: the bits and the order of the CPU, for many lines of sight and for one.
+void test_lightcone() {
+    constexpr std::int64_t n = 5000, kQueries = 200, kRoom = 400'000;
+    std::mt19937_64 random(23);
+    std::uniform_real_distribution<float> place(-10, 40), speed(-300, 300);
+    std::vector<float> positions(3 * n), velocities(3 * n);
+    for (auto& x : positions) x = place(random);
+    for (std::size_t i = 0; i < 3000; ++i) positions[i] = 12 + 0.03f * positions[i];  // a fifth of them close together
+    for (auto& v : velocities) v = speed(random);
+    for (auto& x : positions)
+        if (!(x >= 0 && x < 30)) x = 0.25f * std::floor(4 * x);  // wrapped, these can be told in float32
+    const ops::CellGrid cells{{5, 4, 6}, {0, 0, 0}, {6, 7.5, 5}, true};
+    const ops::GalaxyTable<float> table{{positions.data(), n, 3}, {velocities.data(), n, 3}, {nullptr, 0}};
+    Galaxies host, device;
+    double fastest = 0;
+    CHECK(ops::build_galaxy_index<float>(table, {1, {}}, host.view<ops::GalaxyIndexOut<float>>(cells, n), fastest) ==
+          ops::IndexResult::done);
+    std::vector<std::uint64_t> memory(std::size_t(cuda::index_scratch(n) / 8));
+    const Span<unsigned char> scratch{reinterpret_cast<unsigned char*>(memory.data()), cuda::index_scratch(n)};
+    const auto seen =
+        cuda::build_galaxy_index<float>(table, scratch, kQueue, device.view<ops::GalaxyIndexOut<float>>(cells, n));
+    CHECK(seen.result == ops::IndexResult::done && seen.max_speed == fastest);
+    CHECK(host.records == device.records && host.rows == device.rows && host.start == device.start);
+    CHECK(host.coarse == device.coarse);
+
+    std::vector<math::Sightline> lines;
+    for (int q = 0; q < kQueries; ++q) {
+        const double x = double(place(random)), turn = 0.1 * q, c = std::cos(turn), s = std::sin(turn);
+        lines.push_back({{q % 2 ? 12.5 : x, 12, 12}, {{c, 0, -s}, {0, 1, 0}, {s, 0, c}}, 2, -40, 40, 500, 100, 70});
+    }
+    const auto index = host.view<ops::GalaxyIndexIn<float>>(cells, n);
+    for (const std::int64_t m : {std::int64_t(1), kQueries}) {
+        const ops::LightconeQueries queries{{lines.data(), m}, {nullptr, 0}, {nullptr, 0, 0, 0}, 900, true, false};
+        struct Room {
+            std::vector<std::int64_t> offsets, indices;
+            std::vector<double> values[4];
+            std::vector<char> members;
+            ops::LightconeOut view(std::int64_t n_offsets, std::int64_t size) {
+                offsets.resize(std::size_t(n_offsets));
+                indices.resize(std::size_t(size));
+                for (auto& v : values) v.resize(std::size_t(size));
+                members.resize(std::size_t(size));
+                return {{offsets.data(), n_offsets},
+                        {indices.data(), size},
+                        {values[0].data(), size},
+                        {values[1].data(), size},
+                        {values[2].data(), size},
+                        {values[3].data(), size},
+                        {reinterpret_cast<bool*>(members.data()), size}};
+            }
+        } want, got;
+        CHECK(ops::select_lightcone<float>(index, queries, 0, {1, {}}, want.view(m + 1, kRoom)) == m);
+        std::vector<std::int64_t> numbers(std::size_t(cuda::lightcone_scratch(m)), -7);
+        const Span<std::int64_t> room{numbers.data(), std::int64_t(numbers.size())};
+        got.offsets.assign(std::size_t(m + 1), -7);
+        const std::int64_t total =
+            cuda::count_lightcone<float>(index, queries, room, kQueue, {got.offsets.data(), m + 1});
+        CHECK(total == want.offsets.back() && got.offsets == want.offsets && total > 10 * m);
+        cuda::fill_lightcone<float>(index, queries, room, kQueue, got.view(m + 1, total));
+        want.view(m + 1, total);
+        CHECK(got.indices == want.indices);
+        for (int v = 0; v < 4; ++v) CHECK(got.values[v] == want.values[v]);
+        CHECK_THROWS(cuda::count_lightcone<float>(index, queries, {room.data, 8}, kQueue, {got.offsets.data(), m + 1}),
+                     ArrayError);
+    }
+}
+
 }  // namespace
 
 int main() {
+    test_lightcone();
     test_index();
     test_images();
     test_draws();

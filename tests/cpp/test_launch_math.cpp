@@ -84,6 +84,21 @@ void test_warps() {
     CHECK(bounds_blocks(kMost) == 512);
 }
 
+void test_lightcone_plan() {
+    CHECK(plan_lightcone(0).n_slices == 0 && plan_lightcone(0).shares == 0);
+    CHECK(plan_lightcone(1).slices == 64 && plan_lightcone(1).shares == 256);
+    CHECK(plan_lightcone(10'000).slices == 13 && plan_lightcone(10'000).shares == 1 << 18);
+    CHECK(plan_lightcone(10'000'000).slices == 4 && plan_lightcone(10'000'000).shares == 1 << 18);
+    CHECK_THROWS(plan_lightcone(kMost), DomainError);
+    for (const std::int64_t total : {std::int64_t(0), std::int64_t(5), std::int64_t(1000), kMost}) {
+        CHECK(share_begin(total, 0, 7) == 0 && share_begin(total, 7, 7) == total);
+        for (std::int64_t i = 0; i < 7; ++i) {
+            const std::int64_t size = share_begin(total, i + 1, 7) - share_begin(total, i, 7);
+            CHECK(size == total / 7 || size == total / 7 + 1);
+        }
+    }
+}
+
 void test_project_plan() {
     constexpr std::int64_t kShared = 227 * 1024;
     // Few particles: as many copies as are useful. 16 MiB of float64 images hold 36 of 4 x 120 x 120.
@@ -120,6 +135,7 @@ int main() {
     test_pieces();
     test_tiles();
     test_warps();
+    test_lightcone_plan();
     test_project_plan();
     test_cells();
     test_blocks();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clustermass/core/error.hpp"
+#include "clustermass/core/macros.hpp"
 #include "clustermass/ops/views.hpp"
 
 /// Arithmetic of launches and sizes: plain host code, so that it is unit-tested where no device is.
@@ -74,6 +75,27 @@ static_assert(kThreadsPerBlock % kWarp == 0);
 constexpr std::int64_t warps_per_view(std::int64_t n_views) {
     constexpr std::int64_t kInAll = 16384, kMost = 1024, kLeast = 8;
     return n_views <= 0 ? kMost : std::max(kLeast, std::min(kMost, kInAll / n_views));
+}
+
+/// How the work of a light cone is shared. Each line of sight is cut into `slices`, whose cells are looked up at the
+/// same time; all galaxies and lines of cells in them together are cut into `shares` of the same cost, one per thread:
+/// a cluster in one line of sight keeps no thread longer than the void in another.
+struct LightconePlan {
+    std::int64_t slices, n_slices, shares;
+};
+inline LightconePlan plan_lightcone(std::int64_t n_queries) {
+    constexpr std::int64_t kSlicesInAll = 1 << 17, kMostSlices = 64, kLeastSlices = 4;
+    constexpr std::int64_t kSharesPerSlice = 4, kMostShares = 1 << 18;
+    const std::int64_t n = std::max<std::int64_t>(0, n_queries);
+    const std::int64_t slices = n == 0 ? kMostSlices : std::clamp(kSlicesInAll / n, kLeastSlices, kMostSlices);
+    const std::int64_t n_slices = checked_product("queries", n, slices);
+    return {slices, n_slices, std::min(kMostShares, n_slices * kSharesPerSlice)};
+}
+
+/// Where share i of n equal shares of `total` begins; no product that could overflow.
+CM_HD std::int64_t share_begin(std::int64_t total, std::int64_t i, std::int64_t n) {
+    const std::int64_t rest = total % n;
+    return total / n * i + (i < rest ? i : rest);
 }
 
 /// Blocks that look for the smallest and largest of n rows.

@@ -5,6 +5,7 @@
 
 #include "clustermass/core/span.hpp"
 #include "clustermass/ops/kde.hpp"
+#include "clustermass/ops/lightcone.hpp"
 #include "clustermass/ops/project.hpp"
 #include "clustermass/ops/project_gradient.hpp"
 #include "clustermass/ops/subsample.hpp"
@@ -104,6 +105,33 @@ std::int64_t index_scratch(std::int64_t n);
 template <class Real>
 void build_index(const ops::Particles<Real>& particles, Span<unsigned char> scratch, const Queue& queue,
                  const ops::ParticleIndex<Real, std::int64_t>& out);
+
+/// What galaxies are, seen before they are sorted: as ops::build_galaxy_index answers.
+struct GalaxySurvey {
+    ops::IndexResult result;
+    double max_speed;
+};
+
+/// Sort galaxies into cells, bit for bit as ops::build_galaxy_index; nothing is sorted where the answer is not `done`.
+/// `scratch`: index_scratch bytes. Waits for the stream once: the host must know the answer and the largest speed.
+template <class Real>
+GalaxySurvey build_galaxy_index(const ops::GalaxyTable<Real>& galaxies, Span<unsigned char> scratch, const Queue& queue,
+                                const ops::GalaxyIndexOut<Real>& out);
+
+/// Numbers of scratch that count_lightcone and fill_lightcone need.
+std::int64_t lightcone_scratch(std::int64_t n_queries);
+
+/// Count what each query of ops::select_lightcone sees; writes `offsets` (queries + 1) and returns the last of them,
+/// for which it waits for the stream. The queries must have been checked; all their arrays lie on the device.
+template <class Real>
+std::int64_t count_lightcone(const ops::GalaxyIndexIn<Real>& index, const ops::LightconeQueries& queries,
+                             Span<std::int64_t> scratch, const Queue& queue, Span<std::int64_t> offsets);
+
+/// Write what count_lightcone counted, with the same arguments and the scratch as it left it: the galaxies, bits and
+/// order of ops::select_lightcone.
+template <class Real>
+void fill_lightcone(const ops::GalaxyIndexIn<Real>& index, const ops::LightconeQueries& queries,
+                    Span<std::int64_t> scratch, const Queue& queue, const ops::LightconeOut& out);
 
 /// Smallest value of each column, then largest; NaN is passed over. Waits for the stream. `scratch`: at least two
 /// numbers per column, and up to 1024 are of use.

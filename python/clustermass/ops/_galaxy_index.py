@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate, units
+from .. import _backend, _device, _validate, units
 from ..errors import ArrayError, DomainError, DTypeError
-from ._cells import cell_grid
+from ._cells import cell_grid, extent
 from ._tensors import accepts_tensors
 
 GALAXIES_PER_CELL = 64
@@ -25,7 +25,8 @@ _NOT_FINITE, _NOT_REPRESENTABLE = 1, 2  # what building can answer, beside 0
 class GalaxyIndex:
     """Galaxies sorted into the cells of a box; made by `build_galaxy_index`, used by `select_lightcone`.
 
-    Immutable: it can be kept, shared between threads and used by any backend.
+    Immutable: it can be kept, shared between threads and used by any backend. Arrays on a device are made by the
+    library of the positions and not protected: leave them as they are.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class GalaxyIndex:
     max_speed: float
 
     def __len__(self) -> int:
-        return int(self.rows.size)
+        return int(self.rows.shape[0])
 
     @property
     def nbytes(self) -> int:
@@ -73,12 +74,14 @@ class GalaxyIndex:
 
 
 def integers(value: Any, name: str, n: int) -> NDArray[np.int64]:
-    """Integers of shape (n,), as int64."""
-    array = np.asarray(value)
+    """Integers of shape (n,), as int64; an array on a device stays there."""
+    array: Any = value if isinstance(value, _device.DeviceArray) else np.asarray(value)
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"`{name}` must be integers, got dtype {array.dtype}")
     if array.shape != (n,):
         raise ArrayError(f"`{name}` must have shape ({n},), got {array.shape}")
+    if isinstance(array, _device.DeviceArray):
+        return cast("NDArray[np.int64]", array.astype(np.int64))
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
@@ -106,8 +109,8 @@ def build_galaxy_index(
         Halo that each galaxy is a member of, negative for none; lets `select_lightcone` tell members.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. Galaxies on a CUDA device are worked on there.
 
     Returns
     -------
@@ -124,6 +127,8 @@ def build_galaxy_index(
     float32 if positions and velocities are, else float64; float32 positions outside the box that float32 cannot hold
     once they are wrapped make it float64. Galaxies keep their order within a cell: the result does not depend on
     `n_threads` or the backend. Cost: O(n); memory 34 bytes per galaxy (float32) or 58 (float64), 8 more with hosts.
+    On a CUDA device the largest speed is read back, and the extent of the galaxies where there is no box; scratch of 24
+    bytes per galaxy.
 
     Examples
     --------
@@ -131,29 +136,31 @@ def build_galaxy_index(
     >>> len(index), round(index.max_speed)
     (2, 100)
     """
-    pos = _validate.float_array(positions, "positions", (None, 3), unit=units.LENGTH)
-    vel = _validate.float_array(velocities, "velocities", (len(pos), 3), unit=units.VELOCITY)
+    beside, arrays = _device.together(positions=positions, velocities=velocities, hosts=hosts)
+    pos = _validate.float_array(arrays[0], "positions", (None, 3), unit=units.LENGTH)
+    vel = _validate.float_array(arrays[1], "velocities", (len(pos), 3), unit=units.VELOCITY)
     if len(pos) > MAX_GALAXIES:
         raise DomainError(f"`positions` must have at most {MAX_GALAXIES} rows, got {len(pos)}")
-    host = np.empty(0, np.int64) if hosts is None else integers(hosts, "hosts", len(pos))
+    host = _device.empty((0,), np.int64, beside) if hosts is None else integers(arrays[2], "hosts", len(pos))
     box = None if box_size is None else _validate.number(box_size, "box_size", above=0, unit=units.LENGTH)
     n_threads = _validate.threads(n_threads)
     bounds = None
-    if box is None:
-        _validate.check_finite(pos, "positions")  # the grid is laid around them
-        bounds = (pos.min(axis=0), pos.max(axis=0)) if len(pos) else None
+    if box is None and len(pos):
+        bounds = extent(pos)  # the grid is laid around them
+        if not np.isfinite(bounds).all():
+            _validate.check_finite(pos, "positions")
     n_cells, origin, cell_size = cell_grid(len(pos), box, bounds, per_cell=GALAXIES_PER_CELL, most=MAX_CELLS_PER_AXIS)
-    module = _backend.resolve(backend, "lightcone")
+    module = _backend.resolve(backend, "lightcone", beside is not None)
     answer = _NOT_REPRESENTABLE
     dtypes = [_validate.common_dtype(pos, vel), np.dtype(np.float64)]
     while answer == _NOT_REPRESENTABLE:
         dtype = dtypes.pop(0)
-        out: dict[str, NDArray[Any]] = {
-            "records": np.empty((len(pos), _RECORD), dtype),
-            "rows": np.empty(len(pos), np.int32),
-            "hosts": np.empty_like(host),
-            "coarse": np.empty(3 * len(pos) + _COARSE_PADDING, np.uint16),
-            "cell_start": np.empty(int(np.prod(n_cells)) + 1, np.int64),
+        out: dict[str, Any] = {
+            "records": _device.empty((len(pos), _RECORD), dtype, beside),
+            "rows": _device.empty((len(pos),), np.int32, beside),
+            "hosts": _device.empty(host.shape, np.int64, beside),
+            "coarse": _device.empty((3 * len(pos) + _COARSE_PADDING,), np.uint16, beside),
+            "cell_start": _device.empty((int(np.prod(n_cells)) + 1,), np.int64, beside),
         }
         max_speed = np.zeros(1)
         run = getattr(module, f"galaxy_index_f{8 * dtype.itemsize}")
@@ -163,8 +170,10 @@ def build_galaxy_index(
     if answer == _NOT_FINITE:
         _validate.check_finite(pos, "positions")
         _validate.check_finite(vel, "velocities")
-    for array in out.values():
-        array.flags.writeable = False
+    held = {name: _device.result(array) for name, array in out.items()}
+    if beside is None:
+        for array in held.values():
+            array.flags.writeable = False
     return GalaxyIndex(
-        **out, n_cells=n_cells, origin=origin, cell_size=cell_size, box_size=box, max_speed=float(max_speed[0])
+        **held, n_cells=n_cells, origin=origin, cell_size=cell_size, box_size=box, max_speed=float(max_speed[0])
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _backend, _validate
+from .. import _backend, _device, _validate
 from ..cosmology import Cosmology
 from ..errors import BadInputError
 from ._galaxy_index import GalaxyIndex as GalaxyIndex
@@ -18,7 +18,7 @@ from ._galaxy_index import integers
 from ._sightlines import Sightlines, make_sightlines
 from ._sightlines import axis_directions as axis_directions
 from ._sightlines import fibonacci_directions as fibonacci_directions
-from ._tensors import accepts_tensors
+from ._tensors import accepts_tensors, is_tensor
 
 _FIRST_ROOM = 1 << 16  # galaxies that the first try of a selection has room for
 
@@ -53,11 +53,14 @@ class LightconeSelection:
     is_member: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return int(self.offsets.size - 1)
+        return int(self.offsets.shape[0] - 1)
 
     @property
     def radius(self) -> NDArray[np.float64]:
         """Projected distance from the centre, hypot(x, y) [comoving Mpc]."""
+        if is_tensor(self.x):
+            found: Any = self.x
+            return found.hypot(self.y)  # type: ignore[no-any-return]
         return np.hypot(self.x, self.y)
 
 
@@ -147,13 +150,14 @@ def select_lightcone(
         Which of the velocities above.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. An index on a CUDA device is worked on there.
 
     Returns
     -------
     LightconeSelection
-        Queries in the given order; the galaxies of a query in the order of the cells along the line of sight.
+        Queries in the given order; the galaxies of a query in the order of the cells along the line of sight. For an
+        index on a CUDA device: arrays of the same library, on that device.
 
     Raises
     ------
@@ -172,6 +176,10 @@ def select_lightcone(
     cells that it crosses), as deep as the window and the fastest galaxy ask for; memory: the result and, per
     thread, that of 16 queries.
 
+    On a CUDA device the queries are prepared on the host: give them there; what lies on the device is read back. The
+    number of galaxies seen is read back once, to make room for them; they are looked at twice, to count and to write.
+    Memory: the result and at most 10 MB.
+
     References
     ----------
     .. [1] Ho et al. 2019, ApJ 887, 25, section 2 and ``make_mocks.py`` of its code.
@@ -184,31 +192,47 @@ def select_lightcone(
     >>> seen.indices.tolist(), seen.velocity.round(1).tolist()
     ([0, 1], [113.3, 216.8])
     """
+    beside, arrays = _device.together(**index._arrays())
+    given: dict[str, Any]
+    given = dict(centres=centres, velocities=velocities, lines_of_sight=lines_of_sight, redshift=redshift,
+                 targets=targets)  # fmt: skip
+    if beside is not None:
+        given = {name: _device.download(_device.wrap(value, name)) for name, value in given.items()}
+    wanted = given.pop("targets")
     lines = make_sightlines(
-        centres, velocities, lines_of_sight, redshift=redshift, cosmology=cosmology, max_velocity=max_velocity,
-        aperture=aperture, angle=angle, is_relativistic=bool(relativistic), box=index.box_size,
-        max_speed=index.max_speed,
+        **given, cosmology=cosmology, max_velocity=max_velocity, aperture=aperture, angle=angle,
+        is_relativistic=bool(relativistic), box=index.box_size, max_speed=index.max_speed,
     )  # fmt: skip
-    if targets is not None and not index.hosts.size and len(index):
+    if wanted is not None and not len(index.hosts) and len(index):
         raise BadInputError("`targets` needs an index that was built with `hosts`")
-    target = np.empty(0, np.int64) if targets is None else integers(targets, "targets", len(lines))
-    return _run(index, lines, target, _backend.resolve(backend, "lightcone"), _validate.threads(n_threads))
+    target = np.empty(0, np.int64) if wanted is None else integers(wanted, "targets", len(lines))
+    module = _backend.resolve(backend, "lightcone", beside is not None)
+    held = dict(zip(index._arrays(), arrays, strict=True))
+    return _run(index, held, lines, target, module, _validate.threads(n_threads))
 
 
 def _run(
-    index: GalaxyIndex, lines: Sightlines, targets: NDArray[np.int64], module: Any, n_threads: int
+    index: GalaxyIndex,
+    held: dict[str, Any],
+    lines: Sightlines,
+    targets: NDArray[np.int64],
+    module: Any,
+    n_threads: int,
 ) -> LightconeSelection:
     queries = {"centres": lines.centres, "rotations": lines.rotations, "numbers": lines.numbers, "table": lines.table,
                "targets": targets}  # fmt: skip
-    select = getattr(module, f"lightcone_f{8 * index.records.dtype.itemsize}")
+    select = getattr(module, f"lightcone_f{8 * held['records'].itemsize}")
+    how = dict(
+        n_cells=index.n_cells, origin=index.origin, cell_size=index.cell_size, box=index.box_size or 0.0,
+        table_start=lines.table_start, table_per_step=lines.table_per_step, max_velocity=lines.max_velocity,
+        is_cone=lines.is_cone, is_relativistic=lines.is_relativistic, n_threads=n_threads,
+    )  # fmt: skip
+    if _device.is_on_device(held["records"]):
+        seen = select(held, queries, **how)
+        return LightconeSelection(**{name: _device.result(array) for name, array in seen.items()})
     room, done = _Room(len(lines), _FIRST_ROOM), 0
     while done < len(lines):
-        done = select(
-            index._arrays(), queries, room.arrays, first=done, n_cells=index.n_cells, origin=index.origin,
-            cell_size=index.cell_size, box=index.box_size or 0.0, table_start=lines.table_start,
-            table_per_step=lines.table_per_step, max_velocity=lines.max_velocity, is_cone=lines.is_cone,
-            is_relativistic=lines.is_relativistic, n_threads=n_threads,
-        )  # fmt: skip
+        done = select(held, queries, room.arrays, first=done, **how)
         if done < len(lines):
             room.grow(done)
     return room.result()

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _device, _validate, units
 from ..errors import ArrayError, BadInputError, DomainError
-from ._cells import cell_grid
+from ._cells import cell_grid, extent
 from ._tensors import accepts_tensors
 from .project import check_scheme, particle_arrays, raise_invalid
 
@@ -73,15 +73,6 @@ class ParticleIndex:
         return {name: getattr(self, name) for name in names}
 
 
-def _extent(values: Any) -> tuple[Any, Any]:
-    """Smallest and largest value of each column; reads them back where they lie on a device."""
-    if _device.is_on_device(values):
-        module: Any = _backend.load("cuda", "views")
-        low, high = module.bounds(values)
-        return low, high
-    return values.min(axis=0), values.max(axis=0)
-
-
 @accepts_tensors
 def build_particle_index(
     positions: ArrayLike,
@@ -133,7 +124,7 @@ def build_particle_index(
     pos, w, h = particle_arrays(positions, weights, smoothing_length, (3,))
     box = None if box_size is None else _validate.number(box_size, "box_size", above=0, unit=units.LENGTH)
     n_threads = _validate.threads(n_threads)
-    bounds = _extent(pos) if box is None and len(pos) else None
+    bounds = extent(pos) if box is None and len(pos) else None
     if bounds and not np.isfinite(bounds).all():
         bounds = None  # the kernel finds the culprit
     n_cells, origin, cell_size = cell_grid(len(pos), box, bounds, per_cell=PARTICLES_PER_CELL, most=MAX_CELLS_PER_AXIS)
@@ -149,7 +140,7 @@ def build_particle_index(
     if not run(pos, w, h, out, n_cells=n_cells, origin=origin, cell_size=cell_size, is_periodic=box is not None,
                n_threads=n_threads):  # fmt: skip
         raise_invalid(pos, w, h)
-    largest = float(np.ravel(_extent(h)[1])[0]) if h.size else 0.0
+    largest = float(np.ravel(extent(h)[1])[0]) if h.size else 0.0
     held = {name: _device.result(array) for name, array in out.items()}
     return ParticleIndex(
         **held, n_cells=n_cells, origin=origin, cell_size=cell_size, box_size=box, max_smoothing_length=largest

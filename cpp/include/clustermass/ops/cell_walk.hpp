@@ -59,11 +59,17 @@ struct LongBox {
     }
 };
 
+/// Part `part` of `parts` equal parts of a walk: what one of several threads goes.
+struct WalkPart {
+    std::int64_t part, parts;
+};
+
 /// Call line(i, j, range of k) for lines of cells, not wrapped, that hold every cell which the box touches, each once.
 /// Walks along the grid axis closest to the line of sight; in each layer of cells only the part of the box that crosses
-/// it is looked at, so that the work grows with the length of the box and not with its bounding box.
+/// it is looked at, so that the work grows with the length of the box and not with its bounding box. The parts of a
+/// walk follow one another in the order of the whole.
 template <class Line>
-CM_HD void walk_cells(const CellGrid& cells, const LongBox& box, const Line& line) {
+CM_HD void walk_cells(const CellGrid& cells, const LongBox& box, const Line& line, WalkPart share = {0, 1}) {
     const double* const sight = box.axes[2];
     int main = 0;
     for (int a = 1; a < 3; ++a)
@@ -79,7 +85,9 @@ CM_HD void walk_cells(const CellGrid& cells, const LongBox& box, const Line& lin
                              box.centre[a] + larger(p, q) + thick[a]);
     };
     const double per_sight = 1.0 / sight[main];
-    const CellRange layers = touched(main, box.near, box.far);
+    CellRange layers = touched(main, box.near, box.far);
+    const std::int64_t first = layers.first, n_layers = layers.last - layers.first + 1;
+    layers = {first + n_layers * share.part / share.parts, first + n_layers * (share.part + 1) / share.parts - 1};
     CellRange range[3];
     for (std::int64_t layer = layers.first; layer <= layers.last; ++layer) {
         const double low = cells.origin[main] + double(layer) * cells.size[main] - box.centre[main];

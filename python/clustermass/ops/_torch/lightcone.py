@@ -33,7 +33,9 @@ def build_galaxy_index(
         host[0], host[1], box_size=box_size, hosts=host[2], n_threads=n_threads, backend=found
     )
     for name in _ARRAYS:
-        getattr(index, name).setflags(write=True)  # nobody else has this index, and torch knows no read-only memory
+        array = getattr(index, name)
+        if not isinstance(array, Tensor):
+            array.setflags(write=True)  # nobody else has this index, and torch knows no read-only memory
     held: dict[str, Any] = {name: tensor_of(getattr(index, name)) for name in _ARRAYS}
     return _index.GalaxyIndex(**{**vars(index), **held})
 
@@ -70,8 +72,15 @@ def lightcone(
 def _(galaxies: list[Tensor], *rest: Any) -> Any:
     centres, n = rest[5], torch.library.get_ctx().new_dynamic_size()
     types = [torch.int64, *[torch.float64] * 4, torch.bool]
-    offsets = centres.new_empty([centres.shape[0] + 1], dtype=torch.int64)
-    return offsets, *(centres.new_empty([n], dtype=dtype) for dtype in types)
+    offsets = galaxies[0].new_empty([centres.shape[0] + 1], dtype=torch.int64)
+    return offsets, *(galaxies[0].new_empty([n], dtype=dtype) for dtype in types)
+
+
+def _query(name: str, value: Any, index: Tensor) -> Tensor | None:
+    """One argument of the queries. Beside an index on a device it may lie there or on the host, where it is needed."""
+    if index.device.type == "cpu":
+        return optional(name, value, index)
+    return optional(name, value, value if isinstance(value, Tensor) else torch.empty(0))
 
 
 def select_lightcone(
@@ -81,15 +90,13 @@ def select_lightcone(
 ) -> _lightcone.LightconeSelection:  # fmt: skip
     if not isinstance(index.records, Tensor):
         raise DomainError("`index` must be made of tensors (build_galaxy_index) where other arguments are tensors")
-    beside, c, v, n, z = tensors(beside=index.records, centres=centres, velocities=velocities,
-                                 lines_of_sight=lines_of_sight, redshift=redshift)  # fmt: skip
-    for name, value in (("centres", c), ("velocities", v), ("lines_of_sight", n), ("redshift", z)):
-        optional(name, value, beside)
+    given = dict(centres=centres, velocities=velocities, lines_of_sight=lines_of_sight, redshift=redshift)
+    c, v, n, z = (_query(name, value, index.records) for name, value in given.items())
     lengths = [None if a is None else number(a, name, "Mpc" if name == "aperture" else "rad")
                for name, a in (("aperture", aperture), ("angle", angle))]  # fmt: skip
     results: Any = lightcone(
         [getattr(index, name) for name in _ARRAYS], list(index.n_cells), list(index.origin), list(index.cell_size),
-        index.box_size, index.max_speed, c, v, n, z, optional("targets", targets, beside), cosmology.h,
+        index.box_size, index.max_speed, c, v, n, z, _query("targets", targets, index.records), cosmology.h,
         cosmology.omega_m, float(cosmology.omega_lambda or 0.0), number(max_velocity, "max_velocity", "km / s"),
         *lengths, bool(relativistic), n_threads, backend,
     )  # fmt: skip
