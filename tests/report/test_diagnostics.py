@@ -64,7 +64,7 @@ def test_pure_clusters_have_no_slope():
 def test_coverage_of_planted_intervals(claimed, covered):
     item = made_up(claimed=claimed * SCATTER)
     (row,) = diagnostics.calibration_rows([item])
-    assert row["n"] == N_HOSTS  # one row a host
+    assert (row["n"], row["n_hosts"]) == (3 * N_HOSTS, N_HOSTS)
     assert row["coverage_68"] == pytest.approx(covered, abs=4 * np.sqrt(0.25 / N_HOSTS))
     # bins of estimated mass fail here in any case: these intervals know nothing of the limits of the true masses
     assert ("PIT values are not uniform, p" in row["failures"]) == (claimed != 1.0)
@@ -76,7 +76,7 @@ def test_coverage_of_planted_intervals(claimed, covered):
 def test_calibration_is_of_the_flat_rows():
     flat = np.arange(3 * N_HOSTS) < 600
     (row,) = diagnostics.calibration_rows([made_up(is_flat=flat)])
-    assert row["n"] == 200
+    assert row["n"] == 600
     assert diagnostics.calibration_rows([made_up(pit=np.full(3 * N_HOSTS, np.nan))]) == []
 
 
