@@ -78,7 +78,7 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path, monkeypatch, cata
     assert "<li>one</li>" in page
     assert "&lt;b&gt;true&lt;/b&gt;" in page
     links = re.findall(r"""(?:src|href|action|data|url)\s*[=(]\s*["']?([^"'>\s)]{1,40})""", page)
-    assert len(links) == 7
+    assert len(links) == 8
     assert all(link.startswith("data:image/png;base64,") for link in links)
     assert not re.search(r"<script|<link|<iframe|<object|@import|https?://", page)
     record = json.loads((out / "report.json").read_text())

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: one panel an estimator, the same axes in all, so that panels can be compared."""
+"""Figures of an evaluation."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..data.atomic import atomic_path
-from ..errors import MissingDependencyError
 from ..evaluation.calibration import central_coverage
 from ..evaluation.predictions import QUOTED
 from ..evaluation.published import PUBLISHED
 from ..evaluation.robustness import SUMMARY_RANGE, subsample_curve
+from .canvas import blank, legend, note, panels
 from .diagnostics import LEVELS, mass_function_rows, with_intervals
 from .tables import MASS_EDGES, RATE_EDGES, Summary
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "0.55"  #: of Okabe & Ito, told apart by all eyes
 EPSILON = r"$\epsilon = \log_{10}(M_\mathrm{pred}/M_\mathrm{true})$"
 MASS_H = r"true $\log_{10} M_{200c}\ [M_\odot/h]$"
-_PANEL = (2.75, 2.45)  #: inch
-_COLUMNS = 4
-_DPI = 130
 
 
 def draw_all(summaries: Sequence[Summary], folder: Path) -> list[tuple[Path, str]]:
@@ -44,38 +41,35 @@ def draw_all(summaries: Sequence[Summary], folder: Path) -> list[tuple[Path, str
     return made
 
 
-def panels(
-    summaries: Sequence[Summary], x_label: str, y_label: str, draw: Callable[[Any, Summary], None], **shared: Any
-) -> Any:
-    """A figure with one panel for each estimator, `draw` called on each."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
-    columns = min(_COLUMNS, max(len(summaries), 1))
-    lines = -(-len(summaries) // columns)
-    size = (0.75 + columns * _PANEL[0], 0.75 + lines * _PANEL[1])
-    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for k, place in enumerate(axes.ravel()):
-        if k >= len(summaries):
-            place.set_axis_off()
-            continue
-        draw(place, summaries[k])
-        place.set_title(summaries[k].name, fontsize=9, loc="left", fontweight="bold")
-        place.tick_params(labelsize=8, labelbottom=k + columns >= len(summaries))
-        place.set(**shared)
-        place.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(x_label, fontsize=9)
-    figure.supylabel(y_label, fontsize=9)
+def draw_overview(summaries: Sequence[Summary]) -> Any:
+    """Median and 16-84 % of residuals of every estimator, one below the other, and the published ones."""
+    n = len(summaries)
+    figure = blank((8.0, 1.3 + 0.36 * n))
+    axes = figure.subplots()
+    axes.axvline(0.0, color="0.2", lw=0.8)
+    for k, one in enumerate(summaries):
+        s, table = one.residuals, one.item.predictions
+        published = PUBLISHED.get((table.estimator, table.kind))
+        up = 0.14 if published else 0.0
+        _bar(axes, k - up, s.median, s.p16, s.p84, BLUE, "o", "measured: median, 16-84 %")
+        text = f"{s.sigma:.3f}"
+        if published:
+            _bar(axes, k + up, published.bias_dex, published.p16_dex, published.p84_dex, VERMILION, "D", "published")
+            text += f"  (published {published.sigma_dex:.3f})"
+        axes.text(1.02, k, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+    axes.text(1.02, -0.75, "scatter [dex]", transform=axes.get_yaxis_transform(), fontsize=8, va="center", color="0.35")
+    axes.set(ylim=(n - 0.5, -0.5), yticks=range(n), yticklabels=[one.name for one in summaries])
+    axes.set_xlabel(f"{EPSILON}  [dex],  {QUOTED[0]:g} < {MASS_H.removeprefix('true ')} < {QUOTED[1]:g}", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    legend(figure)
     return figure
 
 
-def _note(axes: Any, text: str, *, at: tuple[float, float] = (0.03, 0.97)) -> None:
-    axes.text(*at, text, transform=axes.transAxes, fontsize=7.5, va="top" if at[1] > 0.5 else "bottom",
-              bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0})  # fmt: skip
+def _bar(axes: Any, y: float, middle: float, low: float, high: float, colour: str, marker: str, label: str) -> None:
+    if np.isfinite(middle):
+        axes.errorbar([middle], [y], xerr=[[middle - low], [high - middle]], fmt=marker, ms=4.5, lw=1.6, color=colour,
+                      label=label)  # fmt: skip
 
 
 def draw_predicted(summaries: Sequence[Summary]) -> Any:
@@ -96,7 +90,7 @@ def draw_predicted(summaries: Sequence[Summary]) -> Any:
         axes.plot(at, middle, color=VERMILION, lw=1.6)
         axes.plot(at, low, color=VERMILION, lw=0.9, ls=(0, (4, 2)))
         axes.plot(at, high, color=VERMILION, lw=0.9, ls=(0, (4, 2)))
-        _note(axes, f"$N$ = {one.residuals.n:,}\nbias {one.residuals.median:+.3f} dex\n"
+        note(axes, f"$N$ = {one.residuals.n:,}\nbias {one.residuals.median:+.3f} dex\n"
                     f"scatter {one.residuals.sigma:.3f} dex")  # fmt: skip
 
     return panels(
@@ -144,10 +138,10 @@ def draw_residuals(summaries: Sequence[Summary]) -> Any:
                       ls=(0, (4, 2)), label="normal of published bias and scatter")  # fmt: skip
         axes.axvline(0.0, color="0.2", lw=0.8)
         s = one.residuals
-        _note(axes, f"$\\sigma$ = {s.sigma:.3f} dex\n$\\gamma$ = {s.skewness:+.2f}, $\\kappa$ = {s.kurtosis:+.2f}")
+        note(axes, f"$\\sigma$ = {s.sigma:.3f} dex\n$\\gamma$ = {s.skewness:+.2f}, $\\kappa$ = {s.kurtosis:+.2f}")
 
     figure = panels(summaries, f"{EPSILON}  [dex]", "probability per dex", draw, xlim=(-1.5, 1.5))
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -155,16 +149,6 @@ def _normal(x: Any, mean: float, sigma: float) -> Any:
     if not sigma > 0:
         return np.full_like(x, np.nan)
     return np.exp(-0.5 * ((x - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-
-
-def _legend(figure: Any) -> None:
-    """One legend above all panels, with each label once."""
-    found: dict[str, Any] = {}
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        found |= dict(zip(labels, handles, strict=True))
-    if found:
-        figure.legend(found.values(), found.keys(), loc="outside upper left", ncols=4, fontsize=8, frameon=False)
 
 
 def draw_by_mass(summaries: Sequence[Summary]) -> Any:
@@ -179,7 +163,7 @@ def draw_by_mass(summaries: Sequence[Summary]) -> Any:
         axes.plot(at, middle, color=BLUE, lw=1.6, marker="o", ms=3, label="median")
 
     figure = panels(summaries, MASS_H, f"{EPSILON}  [dex]", draw, xlim=QUOTED, ylim=(-1.0, 1.0))
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -201,11 +185,11 @@ def draw_subsampling(summaries: Sequence[Summary]) -> Any:
         axes.plot(at[good], curve["median"][good], color=BLUE, lw=1.6, marker="o", ms=3, label="median")
         axes.plot(at[good], curve["mean_median"][good], color=VERMILION, lw=1.2, ls=(0, (4, 2)),
                   label="median of the mean mass of 10")  # fmt: skip
-        _note(axes, f"0.6-0.8: {one.subsampling.median:+.3f}, width {one.subsampling.width:.3f} dex")
+        note(axes, f"0.6-0.8: {one.subsampling.median:+.3f}, width {one.subsampling.width:.3f} dex")
 
     figure = panels(summaries, "share r of the galaxies that is seen", r"$\log_{10}(M^{(r)}/M^{(1)})$  [dex]", draw,
                     xlim=(0, 1), ylim=(-1.2, 1.2))  # fmt: skip
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -222,7 +206,7 @@ def draw_velocity_errors(summaries: Sequence[Summary]) -> Any:
 
     figure = panels(summaries, "error of velocities [km/s]", r"$\log_{10}(M_\mathrm{with}/M_\mathrm{without})$  [dex]",
                     draw)  # fmt: skip
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -233,7 +217,7 @@ def draw_calibration(summaries: Sequence[Summary]) -> Any:
         table = with_intervals(one.item.predictions)
         axes.plot([0, 1], [0, 1], color="0.2", lw=0.8)
         if len(table) == 0:
-            _note(axes, "gives no intervals")
+            note(axes, "gives no intervals")
             return
         heights, edges = np.histogram(table.pit, bins=np.linspace(0, 1, 21), density=True)
         axes.stairs(0.25 * heights, edges, color=GREY, fill=True, alpha=0.35, label="PIT values; a quarter is even")
@@ -245,11 +229,11 @@ def draw_calibration(summaries: Sequence[Summary]) -> Any:
         axes.fill_between(LEVELS, LEVELS - spread, LEVELS + spread, color="0.85", lw=0, zorder=0,
                           label="3 standard errors, by host")  # fmt: skip
         share = float(central_coverage(table.pit, [0.6827]).coverage[0])
-        _note(axes, f"{len(table):,} rows, {hosts:,} hosts\n68.3 % holds {100 * share:.1f} %")
+        note(axes, f"{len(table):,} rows, {hosts:,} hosts\n68.3 % holds {100 * share:.1f} %")
 
     figure = panels(summaries, "level of the central interval, or PIT value", "coverage", draw, xlim=(0, 1),
                     ylim=(0, 1))  # fmt: skip
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -259,7 +243,7 @@ def draw_mass_function(summaries: Sequence[Summary]) -> Any:
     def draw(axes: Any, one: Summary) -> None:
         rows = mass_function_rows([one.item])
         if not rows:
-            _note(axes, "volume unknown")
+            note(axes, "volume unknown")
             return
         low, high, density, below, above, true, expected = (
             np.array([row[name] for row in rows], np.float64)
@@ -275,12 +259,17 @@ def draw_mass_function(summaries: Sequence[Summary]) -> Any:
 
     figure = panels(summaries, r"$\log_{10} M_{200c}\ [M_\odot/h]$", r"clusters per $(\mathrm{Mpc}/h)^3$ and dex", draw,
                     xlim=QUOTED)  # fmt: skip
-    _legend(figure)
+    legend(figure)
     return figure
 
 
 #: name of the file -> (drawing, caption)
 FIGURES: dict[str, tuple[Callable[[Sequence[Summary]], Any], str]] = {
+    "dynamical": (
+        draw_overview,
+        "Residuals epsilon = log10(M_pred / M_true) of every estimator for 14 < log10 M200c [Msun/h] < 15: median and "
+        "16-84 % (blue), published median and 16-84 % (orange), and standard deviation at the right.",
+    ),
     "predicted_true": (
         draw_predicted,
         "Predicted against true mass, log10 of M200c [Msun/h]. Colour: clusters in a cell, logarithmic. Black: "
