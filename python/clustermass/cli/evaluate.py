@@ -41,7 +41,9 @@ def execute(args: argparse.Namespace) -> int:
     from ..data.clusters_file import KINDS
     from ..evaluation.robustness import RobustnessPlan
     from ..evaluation.runs import galaxy_estimators
+    from ..report.canvas import blank
 
+    blank((1.0, 1.0))  # a missing matplotlib is said before the work, not after
     known = galaxy_estimators()
     words = known if args.estimators.strip() == "all" else options.word_list(args.estimators, known, "--estimators")
     if not words:
