@@ -33,10 +33,14 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"calibration": "munari2013-subhaloes"},
     ),
     "m-sigma-saro2013": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "saro2013"}),
+    "projected-mass": ("classical.projected_mass", "ProjectedMass", {}),
+    "projected-mass-average": ("classical.projected_mass", "ProjectedMass", {"kind": "average"}),
+    "projected-mass-median": ("classical.projected_mass", "ProjectedMass", {"kind": "median"}),
     "scaling-relation": ("classical.scaling_relation", "ScalingRelation", {}),
     "y-m": ("classical.compton_mass", "ComptonMass", {}),
     "sdm-1d": ("support.machine", "SpeedMachine", {}),
     "sdm-2d": ("support.machine", "SpeedRadiusMachine", {}),
+    "virial": ("classical.virial", "VirialMass", {}),
 }
 
 
