@@ -70,7 +70,7 @@ def median_masses(x: FloatArray, y: FloatArray, velocity: FloatArray) -> tuple[F
     terms = dv * dv * separations(x, y, slice(None))
     upper = terms[:, *np.triu_indices(n, 1)]
     low, median, high = np.quantile(upper, [0.5 - _SPACING, 0.5, 0.5 + _SPACING], axis=1)
-    below = (terms <= median[:, None, None]).sum(axis=2) - 1  # less the galaxy itself
+    below = (terms <= median[:, None, None]).sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         per_density = np.log(high / low) / (2 * _SPACING)
     error = 2 * np.std(below / (n - 1), axis=1) / np.sqrt(n) * per_density

@@ -74,8 +74,8 @@ class VirialMass(DynamicalMass):
     Notes
     -----
     Interlopers near the edge raise the mass. Pairs of galaxies at one place are left out of the sum of inverse
-    separations. Intervals and flags: see `DynamicalMass`. Cost: n^2 per cluster of n galaxies; 10,000 clusters of 100 take 0.7 s on
-    one core.
+    separations. Intervals and flags: see `DynamicalMass`. Cost: n^2 per cluster of n galaxies; 10,000 clusters of 100
+    take 0.7 s on one core.
 
     References
     ----------
