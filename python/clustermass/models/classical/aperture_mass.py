@@ -73,7 +73,7 @@ def projected_surface_factor(reach: Any) -> FloatArray:
     Examples
     --------
     >>> projected_surface_factor([2.0, 4.0, 8.0]).round(2)
-    array([0.46, 0.53, 0.6 ])
+    array([0.56, 0.65, 0.73])
     """
     grid, _, factor = _surface_tables()
     return np.asarray(np.interp(np.log(np.asarray(reach, np.float64)), grid, factor))

@@ -93,7 +93,7 @@ class ProjectedMass(DynamicalMass):
     the outermost galaxy and brought to M200c (`m200c_of_aperture`).
 
     All three are for isolated systems. Members that end within a halo are pressed on by what is outside, which
-    raises the projected mass of isotropic orbits by a factor of 1.9 at R200c (b / r_s = 4); `surface_term` takes that
+    raises the projected mass of isotropic orbits by a factor of 1.5 at R200c (b / r_s = 4); `surface_term` takes that
     back by `projected_surface_factor`. Circular orbits have no such term. For radial orbits, means and medians nothing
     is corrected.
 
