@@ -54,6 +54,10 @@ class NotFittedError(ClusterMassError, RuntimeError):
     """An estimator that learns from clusters of known mass was asked before it had seen any."""
 
 
+class TrainingError(ClusterMassError, RuntimeError):
+    """Training cannot go on: a loss that is not finite. The last good state is kept."""
+
+
 class MissingDependencyError(ClusterMassError, ImportError):
     """An optional package is needed; the message has the line that installs it."""
 

@@ -47,6 +47,8 @@ MAY_IMPORT = {
     "data.readers.catalogues": BASE | FILES_OUT | {"data.schema", "data.readers", "data.hdf5_tables"},
     "data.mocks": BASE | FILES_OUT | TABLES | {"_colossus", "ops", "data.schema", "data.universe"},
     "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file"},
+    "models.networks": {"errors"},
+    "training": BASE | {"ops", "features", "models", "models.networks", "data.splits", "data.cluster_sample"},
     "datasets": {"errors"},
     "features": BASE
     | FILES_OUT
@@ -61,7 +63,17 @@ MAY_IMPORT = {
     | FILES_OUT
     | TABLES
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
-    | {"data.cluster_sample", "data.mocks", "datasets", "evaluation", "features", "models", "ops", "report"},
+    | {
+        "data.cluster_sample",
+        "data.mocks",
+        "datasets",
+        "evaluation",
+        "features",
+        "models",
+        "ops",
+        "report",
+        "training",
+    },
     "__main__": {"cli"},
 }
 SOURCES = list(files("*.py", under="python/clustermass"))

@@ -8,6 +8,7 @@ import pytest
 
 from clustermass.errors import DomainError, FileFormatError, TruncatedFileError
 from clustermass.models import registry
+from clustermass.models.arrays_file import write_arrays
 from clustermass.models.base import Estimator
 from clustermass.models.posterior import MassPosterior
 from clustermass.models.store import load_estimator, read_estimator_record, save_estimator
@@ -104,6 +105,9 @@ def test_foreign_files_and_unknown_estimators_are_refused(toy, tmp_path, monkeyp
     with pytest.raises(FileFormatError, match="not a file of clustermass"):
         load_estimator(path)
     save_file({"a": np.zeros(3)}, str(path), metadata={"clustermass": json.dumps({"format": "else"})})
+    with pytest.raises(FileFormatError, match="checksum"):
+        load_estimator(path)
+    write_arrays(path, {"a": np.zeros(3)}, {"format": "else"})
     with pytest.raises(FileFormatError, match="not a file of an estimator"):
         load_estimator(path)
     save_estimator(path, toy)

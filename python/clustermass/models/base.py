@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -88,6 +89,23 @@ class Estimator(ABC):
             Itself. Estimators with a published calibration have nothing to learn and stay as they are.
         """
         return self
+
+    def fit_folds(self, clusters: Any, training_rows: Sequence[NDArray[np.int64]]) -> list[Self]:
+        """Learn once for each set of rows, as cross-validation needs it; estimators that gain by it do all at once.
+
+        Parameters
+        ----------
+        clusters : ClusterSet, or ClusterSample with `log10_m200c`
+            Of known mass. Rows that are in none of the sets are not learned from.
+        training_rows : sequence of int arrays
+            Rows of `clusters` that each estimator learns from.
+
+        Returns
+        -------
+        list of Estimator
+            One for each set of rows; `self` stays as it is.
+        """
+        return [copy.deepcopy(self).fit(clusters.only(rows)) for rows in training_rows]
 
     @abstractmethod
     def predict(self, clusters: Any) -> MassPosterior:

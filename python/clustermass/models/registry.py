@@ -9,7 +9,11 @@ from .. import _validate as check
 from ..errors import DomainError
 from .base import Estimator
 
-#: name -> module below `clustermass.models`, class, and settings that go with the name
+_LEARNED = (
+    "cnn-1d", "cnn-2d", "cnn-1d-final", "cnn-2d-final", "bayesian-cnn", "bayesian-cnn-binned", "bayesian-cnn-dropout",
+    "neural-flow", "cnn-3d", "neural-posterior", "set-posterior",
+)  # fmt: skip
+#: name -> module relative to `clustermass.models`, class, and settings that go with the name
 ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "caustic": ("classical.caustic", "Caustic", {}),
     "l-x-core-excised": (
@@ -41,6 +45,7 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sdm-1d": ("support.machine", "SpeedMachine", {}),
     "sdm-2d": ("support.machine", "SpeedRadiusMachine", {}),
     "virial": ("classical.virial", "VirialMass", {}),
+    **{name: (".training.estimator", "LearnedEstimator", {"preset": name}) for name in _LEARNED},
 }
 
 

@@ -1,0 +1,324 @@
+"""Networks as estimators of mass: fit on clusters, predict posteriors, save and load like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validate as check
+from ..data.splits import assign_splits
+from ..errors import DomainError, FileFormatError, MissingDependencyError, NotFittedError
+from ..features.phase_space import GRID_PRESETS, GridPreset
+from ..models.base import Estimator, per_cluster, true_masses
+from ..models.posterior import FLAGS, MassPosterior
+from .inputs import GalaxyInputs, GridInputs
+from .presets import build_network, changed, find_preset
+
+Rows = NDArray[np.int64]
+GRID = 513  #: points of the log mass where densities are given
+MARGIN = 0.25  #: dex beyond the masses of training that a posterior may reach
+MAX_MEMBERS = 192  #: galaxies of a cluster that a set network sees in one pass
+MIN_GALAXIES = 3
+_PREDICT = 512  #: clusters at a time
+
+
+class LearnedEstimator(Estimator):
+    """A network that learns masses from clusters of known mass.
+
+    Parameters
+    ----------
+    preset : str
+        A name in `PRESETS`.
+    settings : mapping, optional
+        Training settings other than the preset's; see `TrainingSettings`.
+    device : str
+        Of torch: "cpu", "cuda", "cuda:1"; "auto": cuda where there is a device.
+    n_threads : int
+        That make density grids.
+    checkpoint : str or Path, optional
+        File that training keeps its state in and goes on from.
+    on_epoch : callable, optional
+        Called after each epoch with its number and the `History`.
+
+    Raises
+    ------
+    DomainError
+    MissingDependencyError
+        Without torch, or zuko where the preset has a flow (extra ``ml``).
+    """
+
+    needs_fit = True
+
+    def __init__(
+        self,
+        preset: str,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        n_threads: int = 1,
+        checkpoint: str | Path | None = None,
+        on_epoch: Callable[[int, Any], None] | None = None,
+    ) -> None:
+        _import_torch()
+        self.preset = find_preset(preset)
+        self.name, self.source = self.preset.name, self.preset.source
+        self.settings = changed(self.preset.settings, dict(settings or {}))
+        self.device, self.n_threads = device, check.threads(n_threads)
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.on_epoch = on_epoch
+        self.history: Any = None
+        self._state: dict[str, NDArray[Any]] | None = None
+        self._scale = (np.nan, np.nan)  # log10 masses that -1 and 1 stand for
+        self._support: dict[str, list[float]] = {}
+        self._error = np.nan  # of a point, in dex: root mean square over the clusters it was trained on
+
+    # `inputs` of the class says what an estimator reads; grids and sets both read these
+    inputs = ("velocities", "radii")
+
+    def fit(self, clusters: Any) -> Self:
+        """Train on all clusters given.
+
+        Parameters
+        ----------
+        clusters : ClusterSet
+            With `log10_m200c` and `host_id`.
+
+        Returns
+        -------
+        LearnedEstimator
+            Itself.
+        """
+        (found,) = self.fit_folds(clusters, [np.arange(len(clusters))])
+        self.__dict__.update({k: v for k, v in found.__dict__.items() if k.startswith("_") or k == "history"})
+        return self
+
+    def fit_folds(self, clusters: Any, training_rows: Sequence[Rows]) -> list[Self]:
+        """Train one network for each set of rows, all in one pass; returns an estimator for each.
+
+        Parameters
+        ----------
+        clusters : ClusterSet
+            With `log10_m200c` and `host_id`.
+        training_rows : sequence of int arrays
+            Rows that each fold may see. If there is a `patience`, a share of their hosts validates instead.
+
+        Returns
+        -------
+        list of LearnedEstimator
+        """
+        from .loop import Fold, train_members
+
+        device = self._device()
+        masses = true_masses(clusters)
+        host = np.asarray(clusters.host_id)
+        folds, scales = [], []
+        for number, rows in enumerate(training_rows):
+            own = np.asarray(rows, np.int64)
+            if own.size < 2:
+                raise DomainError(f"fold {number} needs at least 2 clusters to train on, got {own.size}")
+            folds.append(Fold(*self._held_out(own, host)))
+            low, high = masses[own].min(), masses[own].max()
+            scales.append((low, high if high > low else low + 1.0))
+        y = np.array([2 * (masses - low) / (high - low) - 1 for low, high in scales], np.float32)
+        source = self._inputs(clusters, device)
+        trained = train_members(
+            self._network, source, y, folds, self.settings,
+            device=device, checkpoint=self.checkpoint, on_epoch=self.on_epoch,
+        )  # fmt: skip
+        found = []
+        for number, fold in enumerate(folds):
+            one = type(self)(self.preset.name, settings=self.settings.as_dict(), device=self.device,
+                             n_threads=self.n_threads)  # fmt: skip
+            one._state = {k: v.cpu().numpy() for k, v in trained.states[number].items()}
+            one._scale = (float(scales[number][0]), float(scales[number][1]))
+            one._support = _support(clusters, fold.train)
+            one.history = trained.history
+            one._error = float(np.sqrt(np.mean((one._means(source, fold.train) - masses[fold.train]) ** 2)))
+            found.append(one)
+        return found
+
+    def predict(self, clusters: Any) -> MassPosterior:
+        """Posteriors of clusters: a density where the network has one, else a Gaussian of the training error.
+
+        The prior is the distribution of masses in training, flat in log mass as `is_flat` selects.
+        """
+        if self._state is None:
+            raise NotFittedError(f"estimator {self.name!r} must be fitted before it predicts")
+        torch = _import_torch()
+        n = len(clusters)
+        flags = self._flags(clusters)
+        enough = np.flatnonzero((flags & FLAGS["too_few_galaxies"]) == 0)
+        source = self._inputs(clusters, self._device())
+        head = self._load(torch).eval().head
+        passes = int(self.preset.options.get("passes", 1))
+        if head.log_density(torch.zeros(1, head.outputs), torch.zeros(1)) is None:
+            mean = np.full(n, np.nan)
+            if enough.size:
+                mean[enough] = self._means(source, enough)
+            self._mark_range(mean, flags)
+            error = np.where(np.isnan(mean), np.nan, self._error)
+            return MassPosterior.from_gaussian(mean, error, "M200c", flags=flags)
+        grid = np.linspace(self._scale[0] - MARGIN, self._scale[1] + MARGIN, GRID)
+        y = torch.as_tensor(2 * (grid - self._scale[0]) / (self._scale[1] - self._scale[0]) - 1, dtype=torch.float32)
+        density = np.full((n, GRID), np.nan)
+        with torch.no_grad():
+            parts = [head.log_density(o, y).double().exp().numpy() for o in self._outputs(source, enough)]
+        if parts:
+            density[enough] = np.concatenate(parts).reshape(passes, enough.size, GRID).mean(axis=0)
+        found = MassPosterior.from_density(grid, density, "M200c", flags=flags)
+        marks = np.array(found.flags)
+        self._mark_range(found.log10_mass, marks)
+        return MassPosterior.from_density(grid, density, "M200c", flags=marks)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Settings, scales and support; weights."""
+        if self._state is None:
+            raise NotFittedError(f"estimator {self.name!r} must be fitted before it is saved")
+        config = {
+            "preset": self.preset.name,
+            "settings": self.settings.as_dict(),
+            "network": [self.preset.network, self.preset.options],
+            "inputs": self.preset.inputs,
+            "scale": list(self._scale),
+            "support": self._support,
+            "error": self._error,
+        }
+        return config, dict(self._state)
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The estimator of a file."""
+        made = cls(config["preset"], settings=config["settings"])
+        if [made.preset.network, made.preset.options] != config["network"] or made.preset.inputs != config["inputs"]:
+            raise FileFormatError(f"preset {config['preset']!r} has changed since this file was written")
+        made._state = dict(arrays)
+        made._scale = (float(config["scale"][0]), float(config["scale"][1]))
+        made._support = {k: [float(v) for v in pair] for k, pair in config["support"].items()}
+        made._error = float(config["error"])
+        made._load(_import_torch())
+        return made
+
+    def _network(self) -> Any:
+        cells = (GalaxyInputs.columns,) if self.preset.inputs == "galaxies" else GRID_PRESETS[self.preset.inputs].cells
+        return build_network(self.preset.network, self.preset.options, cells)
+
+    def _load(self, torch: Any) -> Any:
+        """The network with its weights."""
+        assert self._state is not None  # callers have looked
+        network = self._network()
+        try:
+            network.load_state_dict({k: torch.as_tensor(np.array(v)) for k, v in self._state.items()})
+        except RuntimeError as exc:
+            raise FileFormatError(f"weights do not fit {self.name!r}: {exc}") from exc
+        return network
+
+    def _grid_preset(self) -> GridPreset:
+        return GRID_PRESETS["ho2019-2d" if self.preset.inputs == "galaxies" else self.preset.inputs]
+
+    def _inputs(self, clusters: Any, device: Any) -> GridInputs | GalaxyInputs:
+        grid = self._grid_preset()
+        if self.preset.inputs == "galaxies":
+            return GalaxyInputs(
+                clusters, max_radius=grid.max_radius, max_velocity=grid.max_velocity, max_members=MAX_MEMBERS,
+                subsample=self.settings.subsample, seed=self.settings.seed, device=device,
+            )  # fmt: skip
+        cut = getattr(clusters, "kind", "contaminated") != "pure"
+        return GridInputs(clusters, grid, cut=cut, device=device, n_threads=self.n_threads)
+
+    def _outputs(self, source: GridInputs | GalaxyInputs, rows: Rows) -> list[Any]:
+        """What comes out of the network, on the host, some clusters at a time; again for each pass of dropout."""
+        from ..models.networks.heads import dropout_only
+
+        torch = _import_torch()
+        device, passes = self._device(), int(self.preset.options.get("passes", 1))
+        network = self._load(torch).to(device)
+        network = dropout_only(network) if passes > 1 else network.eval()
+        found = []
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            for _ in range(passes):
+                for low in range(0, rows.size, _PREDICT):
+                    part = rows[low : low + _PREDICT]
+                    batch = source.batch(part, np.zeros(part.size, bool))
+                    found.append(network.trunk(*batch).float().cpu())
+        return found
+
+    def _means(self, source: GridInputs | GalaxyInputs, rows: Rows) -> NDArray[np.float64]:
+        """Mean log10 mass of rows, over the passes of dropout too."""
+        torch = _import_torch()
+        head = self._load(torch).eval().head
+        with torch.no_grad():
+            y = torch.cat([head.mean(outputs) for outputs in self._outputs(source, rows)]).numpy()
+        return self._unscaled(y.reshape(-1, rows.size).mean(axis=0))
+
+    def _unscaled(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        low, high = self._scale
+        return low + 0.5 * (np.asarray(y, np.float64) + 1.0) * (high - low)
+
+    def _held_out(self, rows: Rows, host: NDArray[Any]) -> tuple[Rows, Rows]:
+        """Rows that train and rows that validate, by host."""
+        if self.settings.patience is None:
+            return rows, rows[:0]
+        share = self.settings.validation_share
+        side = assign_splits(host[rows], fractions=(1 - share, share, 0.0), seed=self.settings.seed)
+        if not (side == 0).any() or not (side == 1).any():
+            raise DomainError("too few hosts to train and validate on: give more clusters or no patience")
+        return rows[side == 0], rows[side == 1]
+
+    def _flags(self, clusters: Any) -> NDArray[np.uint32]:
+        """Too few galaxies; richness, redshift or aperture outside those of training."""
+        counts = np.asarray(clusters.n_galaxies)
+        flags = np.where(counts < MIN_GALAXIES, np.uint32(FLAGS["too_few_galaxies"]), np.uint32(0))
+        for name, values in _described(clusters).items():
+            low, high = self._support[name]
+            flags[(values < low) | (values > high)] |= np.uint32(FLAGS["out_of_support"])
+        return flags
+
+    def _mark_range(self, log10_mass: NDArray[np.float64], flags: NDArray[np.uint32]) -> None:
+        low, high = self._scale
+        with np.errstate(invalid="ignore"):
+            flags[(log10_mass < low) | (log10_mass > high)] |= np.uint32(FLAGS["out_of_support"])
+
+    def _device(self) -> Any:
+        torch = _import_torch()
+        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        try:
+            return torch.device(chosen)
+        except RuntimeError as exc:
+            raise DomainError(f"`device` must be auto, cpu or cuda, got {self.device!r}") from exc
+
+
+def _described(clusters: Any) -> dict[str, NDArray[np.float64]]:
+    """What decides whether a cluster is like those of training."""
+    n = len(clusters)
+    return {
+        "n_galaxies": np.asarray(clusters.n_galaxies, np.float64),
+        "redshift": per_cluster(clusters.redshift, "redshift", n),
+        "max_radius": per_cluster(clusters.max_radius, "max_radius", n),
+        "max_velocity": per_cluster(clusters.max_velocity, "max_velocity", n),
+    }
+
+
+def _support(clusters: Any, rows: Rows) -> dict[str, list[float]]:
+    """Range of each description in training, widened: redshift by 0.05, aperture unlimited above."""
+    found = {}
+    for name, values in _described(clusters).items():
+        low, high = float(values[rows].min()), float(values[rows].max())
+        if name == "redshift":
+            low, high = low - 0.05, high + 0.05
+        elif name != "n_galaxies":
+            low, high = 0.999 * low, 1e30
+        found[name] = [low, high]
+    return found
+
+
+def _import_torch() -> Any:
+    try:
+        import torch
+    except ImportError as exc:
+        raise MissingDependencyError(f"learned estimators need torch: pip install 'clustermass[ml]' ({exc})") from exc
+    return torch

@@ -1,0 +1,282 @@
+"""The training loop: Adam, all members at once, every epoch a function of the seed and the state before it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..errors import TrainingError
+from .checkpoint import fingerprint_of, read_checkpoint, write_checkpoint
+from .members import Members, State, bound_weights, keep_better
+from .settings import TrainingSettings
+
+Rows = NDArray[np.int64]
+_ORDER, _FLIP = 1, 2  # what random numbers are for
+_EVALUATE = 1024  #: clusters of each member in one pass without gradients
+
+
+class Inputs(Protocol):
+    """Where batches come from; see `training.inputs`."""
+
+    def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]: ...
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one member trains on: rows, and rows that decide when it stops. No host may be in both."""
+
+    train: Rows
+    validate: Rows
+
+
+@dataclass
+class History:
+    """Losses of each epoch: mean over the clusters of each member."""
+
+    train: list[list[float]] = field(default_factory=list)
+    validate: list[list[float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the state of each member, the epoch it is of, and the losses."""
+
+    states: list[State]
+    epochs: list[int]
+    history: History
+
+
+def train_members(
+    make: Callable[[], nn.Module],
+    inputs: Inputs,
+    y: NDArray[np.float32],
+    folds: Sequence[Fold],
+    settings: TrainingSettings,
+    *,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[int, History], None] | None = None,
+) -> Trained:
+    """Train one network for each fold, all in one pass.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a new `MassNetwork`.
+    inputs : Inputs
+        Where batches come from.
+    y : (folds, clusters) float32
+        Scaled log masses as each fold sees them.
+    folds : sequence of Fold
+        One a member.
+    settings : TrainingSettings
+        The same for all.
+    device : torch.device
+        That trains.
+    checkpoint : Path, optional
+        File that the state is kept in after each epoch. If there is one of the same run, training goes on from it and
+        ends with the same bits (on the CPU, with the same number of torch's threads).
+    on_epoch : callable, optional
+        Called after each epoch with its number and the history.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    TrainingError
+        If a loss is not finite; the checkpoint of the last good epoch stays.
+    FileFormatError
+        If the checkpoint is of another run.
+    """
+    seeds = [_mixed(settings.seed, member) for member in range(len(folds))]
+    run = _Run(Members(make, seeds, device), inputs, y, folds, settings)
+    mark = fingerprint_of(settings.as_dict(), y, [f.train.tolist() for f in folds], torch.__version__)
+    if checkpoint is not None and (found := read_checkpoint(checkpoint, mark)) is not None:
+        run.restore(*found)
+    while run.epoch < settings.epochs and not run.all_stopped:
+        run.one_epoch()
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, *run.snapshot(), mark)
+        if on_epoch is not None:
+            on_epoch(run.epoch, run.history)
+    return run.result()
+
+
+class _Run:
+    """Members, optimiser and bookkeeping of a run."""
+
+    def __init__(
+        self,
+        members: Members,
+        inputs: Inputs,
+        y: NDArray[np.float32],
+        folds: Sequence[Fold],
+        settings: TrainingSettings,
+    ) -> None:
+        self.members, self.inputs, self.folds, self.settings = members, inputs, folds, settings
+        self.y = torch.as_tensor(y).to(members.device)
+        names = members.parameters
+        # weights decay, biases do not
+        groups = [
+            {"params": [v for v in names.values() if v.ndim > 2], "weight_decay": 2.0 * settings.weight_decay},
+            {"params": [v for v in names.values() if v.ndim <= 2], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate, eps=1e-7)
+        self.copies = 2 if settings.flip else 1
+        longest = max(fold.train.size for fold in folds) * self.copies
+        self.steps = max(1, -(-longest // settings.batch_size))
+        self.epoch, self.history = 0, History()
+        self.best = members.copy_state()
+        self.best_loss = np.full(members.n, np.inf)
+        self.best_epoch = np.zeros(members.n, np.int64)
+
+    @property
+    def all_stopped(self) -> bool:
+        patience = self.settings.patience
+        return patience is not None and bool((self.epoch - self.best_epoch >= patience).all())
+
+    def one_epoch(self) -> None:
+        start = time.perf_counter()
+        rows, flips, weights = self._order()
+        total, count = np.zeros(self.members.n), weights.sum(axis=1)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_mixed(self.settings.seed, self.epoch, 0))
+            size = self.settings.batch_size
+            for step in range(self.steps):
+                part = slice(step * size, (step + 1) * size)
+                total += self._step(step, rows[:, part], flips[:, part], weights[:, part])
+        self._check(total)
+        self.epoch += 1
+        self.history.train.append([float(v) for v in total / count])
+        held_out = self._validate()
+        self.history.validate.append([float(v) for v in held_out])
+        better = held_out < self.best_loss if self.settings.patience else np.ones(self.members.n, bool)
+        keep_better(self.best, self.members.copy_state(), torch.as_tensor(better))
+        self.best_loss = np.where(better, held_out, self.best_loss)
+        self.best_epoch[better] = self.epoch
+        self.history.seconds.append(time.perf_counter() - start)
+
+    def _step(self, step: int, rows: Rows, flips: NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[Any]:
+        """One step of Adam; the sum of the losses of each member."""
+        done = self.epoch * self.steps + step
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate(done)
+        batch = self.inputs.batch(rows, flips, key=done)
+        weight = torch.as_tensor(weights).to(self.members.device)
+        target = torch.gather(self.y, 1, torch.as_tensor(rows).to(self.members.device))
+        with self._precision():
+            losses = self.members.losses(target, *batch).float()
+        sums = (losses * weight).sum(1)
+        (sums / weight.sum(1).clamp(min=1.0)).sum().backward()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.settings.max_norm is not None:
+            bound_weights(self.members.parameters, self.settings.max_norm)
+        return np.asarray(sums.detach().cpu().numpy(), np.float64)
+
+    def _rate(self, done: int) -> float:
+        settings, whole = self.settings, self.settings.epochs * self.steps
+        if settings.schedule == "keras":
+            return settings.learning_rate / (1.0 + settings.decay * done)
+        rise = max(1, whole // 20)
+        return settings.learning_rate * min((done + 1) / rise, 0.5 + 0.5 * math.cos(math.pi * done / whole))
+
+    def _order(self) -> tuple[Rows, NDArray[np.bool_], NDArray[np.float32]]:
+        """Rows, mirrors and weights of all steps, (members, steps * batch): padding has weight 0."""
+        length = self.steps * self.settings.batch_size
+        shape = (self.members.n, length)
+        rows, flips, weights = np.zeros(shape, np.int64), np.zeros(shape, bool), np.zeros(shape, np.float32)
+        for member, fold in enumerate(self.folds):
+            key = [self.settings.seed, _mixed(_ORDER, member, self.epoch)]
+            order = np.random.Generator(np.random.Philox(key=key)).permutation(fold.train.size * self.copies)
+            row, copy = order % fold.train.size, order // fold.train.size
+            # members with fewer clusters spread them over all steps
+            place = np.arange(order.size) * length // order.size if order.size < length else np.arange(length)
+            rows[member] = fold.train[0]
+            rows[member, place], flips[member, place], weights[member, place] = fold.train[row], copy == 1, 1.0
+        return rows, flips, weights
+
+    def _validate(self) -> NDArray[np.float64]:
+        """Mean loss of each member on its validation rows; NaN without any."""
+        longest = max(fold.validate.size for fold in self.folds)
+        total, count = np.zeros(self.members.n), np.array([fold.validate.size for fold in self.folds])
+        for low in range(0, longest, _EVALUATE):
+            width = min(_EVALUATE, longest - low)
+            rows = np.zeros((self.members.n, width), np.int64)
+            weights = np.zeros(rows.shape, np.float32)
+            for member, fold in enumerate(self.folds):
+                part = fold.validate[low : low + width]
+                rows[member, : part.size], weights[member, : part.size] = part, 1.0
+            target = torch.gather(self.y, 1, torch.as_tensor(rows).to(self.members.device))
+            with torch.no_grad(), self._precision():
+                batch = self.inputs.batch(rows, np.zeros(rows.shape, bool))
+                losses = self.members.losses(target, *batch, training=False).float().cpu().numpy()
+            total += np.where(weights > 0, losses, 0.0).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / np.where(count > 0, count, np.nan))
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.settings.precision == "float32":
+            return nullcontext()
+        half: AbstractContextManager[Any] = torch.autocast(self.members.device.type, dtype=torch.bfloat16)
+        return half
+
+    def _check(self, total: NDArray[np.float64]) -> None:
+        if not np.isfinite(total).all():
+            member = int(np.argmax(~np.isfinite(total)))
+            raise TrainingError(
+                f"the loss of member {member} is {total[member]} in epoch {self.epoch + 1}; "
+                "a lower learning rate may help. The checkpoint of the epoch before is kept"
+            )
+
+    def snapshot(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Arrays and plain values that `restore` goes on from."""
+        arrays = {f"now/{k}": v for k, v in self.members.copy_state().items()}
+        arrays |= {f"best/{k}": v for k, v in self.best.items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            arrays |= {f"adam/{number}/{k}": v for k, v in state.items()}
+        plain = {name: value.cpu().numpy() for name, value in arrays.items()}
+        plain |= {"best_loss": self.best_loss, "best_epoch": self.best_epoch}
+        history = {"train": self.history.train, "seconds": self.history.seconds}
+        validate = [[v if np.isfinite(v) else None for v in row] for row in self.history.validate]
+        return plain, {"epoch": self.epoch, **history, "validate": validate}
+
+    def restore(self, arrays: dict[str, NDArray[Any]], progress: dict[str, Any]) -> None:
+        parts: dict[str, dict[str, torch.Tensor]] = {"now": {}, "best": {}, "adam": {}}
+        for name, value in arrays.items():
+            kind, _, rest = name.partition("/")
+            if kind in parts:
+                parts[kind][rest] = torch.as_tensor(np.array(value)).to(self.members.device)
+        self.members.put_state(parts["now"])
+        self.best = parts["best"]
+        states: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in parts["adam"].items():
+            number, _, key = name.partition("/")
+            states.setdefault(int(number), {})[key] = tensor
+        self.optimiser.load_state_dict({"state": states, "param_groups": self.optimiser.state_dict()["param_groups"]})
+        self.best_loss, self.best_epoch = np.array(arrays["best_loss"]), np.array(arrays["best_epoch"])
+        self.epoch = int(progress["epoch"])
+        validate = [[np.nan if v is None else v for v in row] for row in progress["validate"]]
+        self.history = History(progress["train"], validate, progress["seconds"])
+
+    def result(self) -> Trained:
+        states = [self.members.of_member(self.best, member) for member in range(self.members.n)]
+        return Trained(states, [int(v) for v in self.best_epoch], self.history)
+
+
+def _mixed(*parts: int) -> int:
+    """A seed of its own for each combination of numbers."""
+    return int(np.random.SeedSequence([p % 2**64 for p in parts]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,82 @@
+"""Several networks of one architecture as one: parameters stacked, one vectorised pass for all."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state
+
+State = dict[str, torch.Tensor]
+
+
+class Members:
+    """Networks that are trained together, each on clusters of its own.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a new network, a `MassNetwork`; called once for each member with torch's generator at that member's seed.
+    seeds : sequence of int
+        One a member.
+    device : torch.device
+
+    Examples
+    --------
+    >>> from clustermass.models.networks.heads import MassNetwork, PointHead
+    >>> members = Members(lambda: MassNetwork(nn.Linear(3, 1), PointHead()), [1, 2], torch.device("cpu"))
+    >>> members.losses(torch.zeros(2, 5), torch.zeros(2, 5, 3)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(self, make: Callable[[], nn.Module], seeds: Sequence[int], device: torch.device) -> None:
+        networks = []
+        with torch.random.fork_rng(devices=[]):
+            for seed in seeds:
+                torch.manual_seed(seed)
+                networks.append(make().to(device))
+        self.device, self.n = device, len(networks)
+        self.parameters, self.buffers = stack_module_state(networks)
+        self._network = copy.deepcopy(networks[0]).to("meta")
+        self._mapped: Callable[..., torch.Tensor] = torch.vmap(self._one, randomness="different")
+
+    def _one(self, parameters: State, buffers: State, *inputs: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = functional_call(self._network, (parameters, buffers), inputs)
+        return found
+
+    def losses(self, y: torch.Tensor, *inputs: torch.Tensor, training: bool = True) -> torch.Tensor:
+        """Loss of each cluster of each member, shape (members, clusters)."""
+        self._network.train(training)
+        return self._mapped(self.parameters, self.buffers, y, *inputs)
+
+    def copy_state(self) -> State:
+        """Parameters and buffers of all members, copied."""
+        return {name: value.detach().clone() for name, value in {**self.parameters, **self.buffers}.items()}
+
+    def put_state(self, state: State) -> None:
+        """Take parameters and buffers from `copy_state`."""
+        with torch.no_grad():
+            for name, value in {**self.parameters, **self.buffers}.items():
+                value.copy_(state[name])
+
+    def of_member(self, state: State, member: int) -> State:
+        """The part of a state that belongs to one member, as ``load_state_dict`` takes it."""
+        return {name: value[member].clone() for name, value in state.items()}
+
+
+def keep_better(best: State, state: State, better: torch.Tensor) -> None:
+    """Put those members of `state` that are `better` (members,) into `best`."""
+    for name, value in best.items():
+        value[better] = state[name][better]
+
+
+def bound_weights(parameters: dict[str, Any], limit: float) -> None:
+    """Scale weights down whose norm over the last axis is above `limit`, but those of the last layer, ``output``."""
+    with torch.no_grad():
+        for name, value in parameters.items():
+            if value.ndim > 2 and ".output." not in f".{name}":
+                norm = value.norm(dim=-1, keepdim=True)
+                value.mul_(norm.clamp(max=limit) / (norm + 1e-7))

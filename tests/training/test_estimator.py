@@ -1,0 +1,120 @@
+"""Networks as estimators: every preset learns at toy size, and comes back from its file with the same bits."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("safetensors")
+
+from clustermass.data.cluster_sample import ClusterSample  # noqa: E402
+from clustermass.errors import DomainError, NotFittedError  # noqa: E402
+from clustermass.models.registry import ESTIMATORS, make_estimator  # noqa: E402
+from clustermass.models.store import load_estimator, save_estimator  # noqa: E402
+from clustermass.training.presets import PRESETS  # noqa: E402
+from tests.universes import COSMOLOGY  # noqa: E402
+
+FLOWS = {name for name, preset in PRESETS.items() if preset.options["head"] in ("maf", "nsf")}
+
+
+class Toy(ClusterSample):
+    """Clusters of known mass and host, for training."""
+
+    @property
+    def host_id(self):
+        return np.arange(len(self))
+
+
+def clusters(n=120, seed=3, **changes):
+    """Gaussian velocities whose dispersion tells the mass, galaxies spread as wide as the cluster."""
+    rng = np.random.default_rng(seed)
+    log_mass = rng.uniform(13.6, 15.2, n)
+    sizes = rng.integers(15, 60, n)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    each = np.repeat(log_mass, sizes)
+    radius, angle = 1.5 * 10 ** ((each - 15) / 3) * rng.uniform(0, 1, each.size), rng.uniform(0, 2 * np.pi, each.size)
+    columns = dict(
+        names=np.arange(n).astype(str), offsets=offsets, x=radius * np.cos(angle), y=radius * np.sin(angle),
+        velocity=np.clip(rng.normal(0, 1000 * 10 ** ((each - 15) / 3)), -2190, 2190), redshift=np.full(n, 0.1),
+        cosmology=COSMOLOGY, max_radius=np.full(n, 3.0), max_velocity=np.full(n, 2200.0), log10_m200c=log_mass,
+    )  # fmt: skip
+    return Toy(**columns | changes)
+
+
+def toy(name):
+    if name in FLOWS:
+        pytest.importorskip("zuko", reason="zuko is not installed")
+    epochs, size = (7, 10) if name == "cnn-3d" else (25, 20)
+    return make_estimator(name, settings=dict(epochs=epochs, batch_size=size, learning_rate=3e-3), device="cpu")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_learns_and_reloads_bit_for_bit(name, tmp_path):
+    seen = clusters(50 if name == "cnn-3d" else 120)
+    unseen = clusters(12 if name == "cnn-3d" else 40, seed=4)
+    estimator = toy(name).fit(seen)
+    got = estimator.predict(unseen)
+    y = 2 * (seen.log10_m200c - seen.log10_m200c.min()) / np.ptp(seen.log10_m200c) - 1
+    if PRESETS[name].options["head"] == "point":
+        assert estimator.history.train[-1][0] < 0.6 * y.var(), "the loss of a constant is the variance"
+    for data in (seen, unseen) if name != "cnn-3d" else ():  # too few steps for its predictions to settle
+        error = estimator.predict(data).log10_mass - data.log10_m200c
+        assert error.std() < 0.75 * data.log10_m200c.std(), "a constant would have the scatter of the masses"
+    assert (got.upper > got.lower).all()
+    assert (got.density is None) == (PRESETS[name].options["head"] == "point")
+    path = tmp_path / "model.safetensors"
+    save_estimator(path, estimator)
+    again = load_estimator(path).predict(unseen)
+    for field in ("log10_mass", "lower", "upper", "flags"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(got, field))
+    assert name in ESTIMATORS
+
+
+def test_folds_train_together_and_see_only_their_rows():
+    data = clusters()
+    rows = [np.arange(0, 60), np.arange(60, 120)]
+    poisoned = data.log10_m200c.copy()
+    poisoned[60:] = 10.0  # the first fold must not notice
+    options = dict(settings=dict(epochs=3), device="cpu")
+    first, _ = make_estimator("cnn-1d", **options).fit_folds(data, rows)
+    other, _ = make_estimator("cnn-1d", **options).fit_folds(clusters(log10_m200c=poisoned), rows)
+    probe = clusters(20, seed=5)
+    np.testing.assert_array_equal(first.predict(probe).log10_mass, other.predict(probe).log10_mass)
+
+
+def test_clusters_unlike_those_of_training_are_flagged():
+    estimator = make_estimator("cnn-1d", settings=dict(epochs=2), device="cpu").fit(clusters())
+    assert not estimator.predict(clusters(40, seed=6)).flagged("out_of_support").all()
+    few = clusters(5, seed=7, offsets=[0, 0, 1, 2, 40, 60], **{k: getattr(clusters(5, seed=7), k)[:60] for k in
+                   ("x", "y", "velocity")})  # fmt: skip
+    got = estimator.predict(few)
+    assert got.flagged("too_few_galaxies").tolist() == [True, True, True, False, False]
+    assert np.isnan(got.log10_mass[:3]).all()
+    for changes in (
+        dict(redshift=np.full(30, 0.9)),
+        dict(max_radius=np.full(30, 0.5)),
+        dict(max_velocity=[900.0] * 30),
+    ):
+        assert estimator.predict(clusters(30, seed=8, **changes)).flagged("out_of_support").all(), changes
+    nothing = estimator.predict(clusters(4, seed=9).only([]))
+    assert len(nothing) == 0
+
+
+def test_velocity_flips_change_nothing_much_for_a_flipped_network():
+    """A set network trained with mirror images: the mirrored cluster has nearly the same mass."""
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    estimator = toy("set-posterior").fit(clusters())
+    probe = clusters(50, seed=10)
+    there = estimator.predict(probe).log10_mass
+    back = estimator.predict(clusters(50, seed=10, velocity=-probe.velocity)).log10_mass
+    assert np.std(there - back) < 0.1
+
+
+def test_bad_requests_are_named():
+    with pytest.raises(NotFittedError, match="cnn-1d"):
+        make_estimator("cnn-1d").predict(clusters(3))
+    with pytest.raises(DomainError, match="learning_rat"):
+        make_estimator("cnn-1d", settings=dict(learning_rat=1))
+    with pytest.raises(DomainError, match="fold 0"):
+        make_estimator("cnn-1d", device="cpu").fit(clusters(1))
+    with pytest.raises(DomainError, match="device"):
+        make_estimator("cnn-1d", device="abacus").fit(clusters(20))

@@ -1,0 +1,163 @@
+"""Training: members are independent, a run that was stopped ends with the same bits, and nonsense stops it."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("safetensors")
+
+from clustermass.errors import FileFormatError, TrainingError  # noqa: E402
+from clustermass.models.networks.heads import GaussianHead, MassNetwork, PointHead  # noqa: E402
+from clustermass.models.networks.layers import dense  # noqa: E402
+from clustermass.training.loop import Fold, train_members  # noqa: E402
+from clustermass.training.members import bound_weights  # noqa: E402
+from clustermass.training.settings import TrainingSettings  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+class Table:
+    """Inputs that are rows of a table; a mirror image is the negative row."""
+
+    def __init__(self, values):
+        self.values = torch.as_tensor(values, dtype=torch.float32)
+
+    def batch(self, rows, flip, key=None):
+        sign = torch.as_tensor(np.where(flip, -1.0, 1.0), dtype=torch.float32)[..., None]
+        return (self.values[torch.as_tensor(rows)] * sign,)
+
+
+class Even(torch.nn.Module):
+    """A network with dropout whose answer is even in its input."""
+
+    def __init__(self, outputs=1):
+        super().__init__()
+        self.hidden, self.output = dense([3, 16], dropout=0.1), torch.nn.Linear(16, outputs)
+
+    def forward(self, x):
+        return self.output(self.hidden(x.abs()))
+
+
+def make(head=PointHead):
+    return MassNetwork(Even(head.outputs), head())
+
+
+@pytest.fixture
+def problem(rng):
+    x = rng.normal(size=(300, 3))
+    y = 0.6 * np.abs(x[:, 0]) - 0.4 * np.abs(x[:, 1]) + 0.02 * rng.normal(size=300)
+    return Table(x), y.astype(np.float32)
+
+
+def folds(n=3):
+    rows = np.arange(300)
+    return [Fold(rows[(rows % 5 != k) & (rows % 7 != 0)], rows[rows % 5 == k]) for k in range(n)]
+
+
+def test_members_learn(problem):
+    inputs, y = problem
+    settings = TrainingSettings(epochs=60, batch_size=30, learning_rate=0.01, seed=1)
+    got = train_members(make, inputs, np.tile(y, (3, 1)), folds(), settings, device=CPU)
+    assert (np.array(got.history.validate[-1]) < 0.15 * y.var()).all(), "constant predictors have the variance"
+    assert got.history.validate[0] > got.history.validate[-1]
+
+
+def test_a_member_does_not_depend_on_the_others(problem):
+    """Alone or in company: the same weights to rounding. Other random numbers of dropout are switched off."""
+    inputs, y = problem
+    settings = TrainingSettings(epochs=4, batch_size=300, seed=1)
+
+    def plain():
+        network = make()
+        network.trunk.hidden[2].p = 0.0
+        return network
+
+    together = train_members(plain, inputs, np.tile(y, (3, 1)), folds(), settings, device=CPU)
+    alone = train_members(plain, inputs, y[None], folds()[:1], settings, device=CPU)
+    for name, value in alone.states[0].items():
+        torch.testing.assert_close(value, together.states[0][name], rtol=1e-4, atol=1e-6)
+        if value.ndim > 1:
+            assert not torch.allclose(value, together.states[1][name], atol=1e-3)
+
+
+def test_a_stopped_run_ends_with_the_same_bits(problem, tmp_path):
+    inputs, y = problem
+    settings = TrainingSettings(epochs=6, batch_size=40, patience=4, seed=5)
+    args = (lambda: make(GaussianHead), inputs, np.tile(y, (3, 1)), folds(), settings)
+    whole = train_members(*args, device=CPU)
+    path = tmp_path / "run.checkpoint"
+
+    def stop(epoch, history):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_members(*args, device=CPU, checkpoint=path, on_epoch=stop)
+    seen = []
+    after = train_members(*args, device=CPU, checkpoint=path, on_epoch=lambda epoch, _: seen.append(epoch))
+    assert seen == [4, 5, 6], "only the epochs that were missing"
+    assert after.epochs == whole.epochs
+    assert after.history.train == whole.history.train
+    for one, other in zip(whole.states, after.states, strict=True):
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
+
+
+def test_a_checkpoint_of_another_run_is_refused(problem, tmp_path):
+    inputs, y = problem
+    path, y = tmp_path / "run.checkpoint", np.tile(y, (3, 1))
+    train_members(make, inputs, y, folds(), TrainingSettings(epochs=1, seed=5), device=CPU, checkpoint=path)
+    for changes in (dict(seed=6), dict(learning_rate=1e-4)):
+        with pytest.raises(FileFormatError, match="another run|other settings"):
+            train_members(
+                make, inputs, y, folds(), TrainingSettings(**dict(epochs=1, seed=5) | changes), device=CPU,
+                checkpoint=path,
+            )  # fmt: skip
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(FileFormatError):
+        train_members(make, inputs, y, folds(), TrainingSettings(epochs=1, seed=5), device=CPU, checkpoint=path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(problem, tmp_path):
+    inputs, y = problem
+    path = tmp_path / "run.checkpoint"
+    settings = TrainingSettings(epochs=5, batch_size=40, seed=5)
+
+    def poison(epoch, history):
+        inputs.values[folds()[1].train] = float("nan")
+
+    with pytest.raises(TrainingError, match="epoch 2"):
+        train_members(make, inputs, np.tile(y, (3, 1)), folds(), settings, device=CPU, checkpoint=path, on_epoch=poison)
+    assert path.is_file()
+    inputs.values = torch.nan_to_num(inputs.values)
+    train_members(make, inputs, np.tile(y, (3, 1)), folds(), settings, device=CPU, checkpoint=path)
+
+
+def test_patience_keeps_the_best_epoch(problem):
+    inputs, _ = problem
+    noise = np.random.default_rng(0).normal(size=(1, 300)).astype(np.float32)  # nothing to learn: soon over-fitted
+    settings = TrainingSettings(epochs=200, batch_size=40, learning_rate=0.02, patience=3, seed=5)
+    got = train_members(make, inputs, noise, folds(1), settings, device=CPU)
+    losses = np.array(got.history.validate)[:, 0]
+    assert got.epochs == [int(np.argmin(losses)) + 1]
+    assert losses.size == got.epochs[0] + 3 < 200
+
+
+def test_max_norm_bounds_all_weights_but_the_last_layer(problem):
+    inputs, y = problem
+    settings = TrainingSettings(epochs=3, batch_size=40, learning_rate=0.3, max_norm=0.5, seed=5)
+    got = train_members(make, inputs, y[None], folds(1), settings, device=CPU)
+    norms = {name: value.norm(dim=-1).max() for name, value in got.states[0].items() if value.ndim > 1}
+    assert norms.pop("trunk.hidden.0.weight") <= 0.5 + 1e-5
+    assert norms.pop("trunk.output.weight") > 0.5
+    weights = {"a.weight": torch.full((1, 2, 4), 0.1)}
+    bound_weights(weights, 1.0)
+    torch.testing.assert_close(weights["a.weight"], torch.full((1, 2, 4), 0.1))
+
+
+def test_users_random_numbers_are_left_alone(problem):
+    inputs, y = problem
+    torch.manual_seed(9)
+    before = torch.random.get_rng_state()
+    train_members(make, inputs, y[None], folds(1), TrainingSettings(epochs=1), device=CPU)
+    assert torch.equal(torch.random.get_rng_state(), before)
