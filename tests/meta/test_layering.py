@@ -57,7 +57,7 @@ MAY_IMPORT = {
     | {"data.cluster_sample"},
     "evaluation": BASE
     | MODEL_FILES
-    | {"_colossus", "ops", "models", "data.clusters_file", "data.hdf5_tables", "data.readers"},
+    | {"_colossus", "ops", "models", "data.universe", "data.clusters_file", "data.hdf5_tables", "data.readers"},
     "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks"},
     "cli": BASE
     | FILES_OUT

@@ -19,6 +19,7 @@ _PUBLIC: dict[str, str] = {
     "CoverageTable": "calibration",
     "Difference": "compare",
     "InterloperBias": "interlopers",
+    "InterlopingClusters": "interloping_clusters",
     "LinearSummary": "linear",
     "MassFunction": "mass_function",
     "RedshiftBin": "linear",
@@ -34,6 +35,7 @@ _PUBLIC: dict[str, str] = {
     "edgeworth_count_bias": "count_bias",
     "expected_coverage": "tarp",
     "expected_mass_function": "mass_function",
+    "find_interloping_clusters": "interloping_clusters",
     "fit_richness_scatter": "richness",
     "holm": "calibration_report",
     "linear_summary": "linear",
@@ -75,6 +77,8 @@ if TYPE_CHECKING:
     from .interlopers import bias_by_contamination as bias_by_contamination
     from .interlopers import bias_by_interloper as bias_by_interloper
     from .interlopers import phase_space_distance as phase_space_distance
+    from .interloping_clusters import InterlopingClusters as InterlopingClusters
+    from .interloping_clusters import find_interloping_clusters as find_interloping_clusters
     from .linear import LinearSummary as LinearSummary
     from .linear import RedshiftBin as RedshiftBin
     from .linear import linear_summary as linear_summary
