@@ -68,8 +68,8 @@ def iter_folds(
 ) -> Iterator[FoldResult]:
     """Rounds of the cross-validation of Ho et al. 2019 (ApJ 887, 25, sect. 3.3).
 
-    For each fold a fresh estimator learns from the flat mass function outside the fold and predicts the test rows
-    and the rows of the flat mass function inside. An estimator that needs no fit is made once and predicts each fold.
+    For each fold an estimator of its own learns from the flat mass function outside the fold (`Estimator.fit_folds`)
+    and predicts the test rows and the rows of the flat mass function inside. One that needs no fit predicts each fold.
 
     Parameters
     ----------
@@ -97,25 +97,27 @@ def iter_folds(
             f"estimator {estimator.name!r} needs {', '.join(sorted(missing))}, not among observations of galaxies"
         )
     wanted = range(int(clusters.fold.max(initial=-1)) + 1) if folds is None else list(folds)
-    n_tested = 0
+    rounds = []
     for fold in wanted:
         train, test = clusters.rows_of_fold(fold)
         if test.size == 0:
             continue
-        n_tested += test.size
         test = np.flatnonzero((clusters.fold == fold) & (clusters.is_test | clusters.is_flat))
         audit_fold(clusters.host_id, train, test, fold)
-        if estimator.needs_fit:
-            if train.size == 0:
-                raise BadInputError(f"fold {fold} has no rows to train with: none of the flat mass function outside it")
-            estimator = make().fit(clusters.only(train))
-        shown = clusters.only(test)
-        posterior = estimator.predict(shown)
-        if len(posterior) != test.size:
-            raise BadInputError(f"estimator {estimator.name!r} gave {len(posterior)} masses for {test.size} clusters")
-        yield FoldResult(fold, estimator, shown, posterior, train.size if estimator.needs_fit else 0)
-    if n_tested == 0:
+        if estimator.needs_fit and train.size == 0:
+            raise BadInputError(f"fold {fold} has no rows to train with: none of the flat mass function outside it")
+        rounds.append((fold, train if estimator.needs_fit else train[:0], test))
+    if not rounds:
         raise BadInputError("`clusters` must hold rows of the test selection in the folds asked for, got none")
+    fitted = [estimator] * len(rounds)
+    if estimator.needs_fit:
+        fitted = estimator.fit_folds(clusters, [train for _, train, _ in rounds])
+    for (fold, train, test), own in zip(rounds, fitted, strict=True):
+        shown = clusters.only(test)
+        posterior = own.predict(shown)
+        if len(posterior) != test.size:
+            raise BadInputError(f"estimator {own.name!r} gave {len(posterior)} masses for {test.size} clusters")
+        yield FoldResult(fold, own, shown, posterior, train.size)
 
 
 def audit_fold(host_id: NDArray[np.int64], train: NDArray[np.int64], test: NDArray[np.int64], fold: int) -> None:
