@@ -43,6 +43,7 @@ def test_a_planted_dependence_on_richness_is_found(clusters):
     assert summary.median == pytest.approx(np.median(inside), abs=1e-12)
     low, high = np.quantile(inside, [0.16, 0.84])
     assert summary.mean_width == pytest.approx(high - low, abs=1e-12)
+    low, high = np.quantile(np.repeat(inside, 10), [0.16, 0.84])  # each draw for itself
     assert summary.width == pytest.approx(high - low, abs=1e-12)
     curve = subsample_curve(table, np.linspace(0, 1, 6))
     assert curve["n"].sum() == len(table)
