@@ -238,7 +238,7 @@ def holm(p_values: ArrayLike) -> FloatArray:
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
-    p = probabilities(np.asarray(p_values, np.float64), "p_values")
+    p = probabilities(p_values, "p_values")
     order = np.argsort(p, kind="stable")
     steps = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
     out = np.empty(p.size)
