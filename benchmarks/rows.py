@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, floor, kde, lightcones, peers, support
+from . import cases, caustics, floor, kde, lightcones, peers, support
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -187,4 +187,5 @@ ROWS = {
     "L2": lightcones.l2,
     "L3": lightcones.l3,
     "E1": support.e1,
+    "E3-caustic": caustics.e3_caustic,
 }

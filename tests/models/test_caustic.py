@@ -136,8 +136,11 @@ def test_an_aperture_that_is_too_small_is_flagged():
     found = make_estimator("caustic").predict(narrow)
     assert np.isnan(found.log10_mass[0])
     assert found.flagged("out_of_support")[0]
-    beside = replace(sample, max_radius=np.array([2.2]))  # r200c is 2.1
-    assert make_estimator("caustic").predict(beside).flagged("out_of_support")[0]
+    beside = replace(sample, max_radius=np.array([2.4]))  # r200c is 2.1, the kernel 0.3
+    near = make_estimator("caustic").predict(beside)
+    assert np.isfinite(near.log10_mass[0])
+    assert near.flagged("out_of_support")[0]
+    assert not make_estimator("caustic").predict(sample).flagged()[0]
     profiles = caustic_profiles(narrow)
     assert np.isnan(profiles.mass[0]).tolist() == (profiles.radius > 1.0).tolist()
 
@@ -220,16 +223,27 @@ def test_it_comes_back_from_its_file(tmp_path):
     assert back.settings == made.settings
 
 
-def test_intervals_follow_the_number_of_galaxies():
+def test_intervals_follow_the_number_of_galaxies_within_r200():
     sample = nfw_clusters.sample([5e14] * 2, 1000, PLANCK_2018)
-    few = replace(sample, offsets=np.array([0, 18, 1000]), x=sample.x[:1000], y=sample.y[:1000],
+    few = replace(sample, offsets=np.array([0, 22, 1000]), x=sample.x[:1000], y=sample.y[:1000],
                   velocity=sample.velocity[:1000])  # fmt: skip
     found = make_estimator("caustic").predict(few)
-    n = caustic_profiles(few).n_within
-    assert n[0] < 15
-    assert n[1] >= 100
+    profiles = caustic_profiles(few)
+    assert profiles.n_within[0] < 15 <= profiles.n_galaxies[0]
+    assert profiles.n_within[1] >= 100
     want = np.array([np.hypot(0.75, 0.35), np.hypot(0.29, 0.09)]) / np.log(10)
     np.testing.assert_allclose(found.upper - found.log10_mass, want, rtol=1e-9)
+
+
+def test_the_fitted_profile_sees_amplitudes_between_a_third_of_r200_and_r200():
+    radius, guess = np.arange(81) * 0.05, np.array([1.5, 3.0])
+    x = np.maximum(radius, 1e-9) * 5 / guess[:, None]
+    exact = 1700 * np.sqrt(nfw_clusters.potential(x))
+    inside = (radius >= guess[:, None] / 3) & (radius <= guess[:, None])
+    found = module._fit_nfw(np.where(inside, exact, 9999.0), radius, guess)
+    np.testing.assert_allclose(found, exact, rtol=1e-12)
+    bumps = np.where(inside & (radius > 1.4), exact + 100, exact)  # seen, at the far end
+    assert (module._fit_nfw(bumps, radius, guess) > exact).all()
 
 
 def test_coma(real_data):
