@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for predictions, tables and figures; what "
                         "is finished there is not done again")  # fmt: skip
-    parser.add_argument("--estimators", default="all", metavar="NAMES", help="with commas; all (default): every one "
-                        "that reads galaxies only")  # fmt: skip
+    parser.add_argument("--estimators", default="classical", metavar="NAMES", help="with commas; classical "
+                        "(default): all of these that read galaxies only; all: the trained ones too")  # fmt: skip
     parser.add_argument("--kind", default="contaminated", metavar="KINDS", help="contaminated (default), pure, or both "
                         "with a comma")  # fmt: skip
     parser.add_argument("--subsample-share", default="0.1", metavar="F", help="share of the test observations that are "
@@ -45,9 +45,8 @@ def execute(args: argparse.Namespace) -> int:
 
     blank((1.0, 1.0))  # a missing matplotlib is said before the work, not after
     known = galaxy_estimators()
-    words = known if args.estimators.strip() == "all" else options.word_list(args.estimators, known, "--estimators")
-    if not words:
-        raise DomainError("there are no estimators that read galaxies only")
+    groups = {"classical": galaxy_estimators("classical."), "all": known}
+    words = groups.get(args.estimators.strip()) or options.word_list(args.estimators, known, "--estimators")
     kinds = options.word_list(args.kind, KINDS, "--kind")
     plan = RobustnessPlan(
         share=options.to_float(args.subsample_share, "--subsample-share"), n_draws=args.draws, seed=args.seed

@@ -18,9 +18,10 @@ from .protocol import OBSERVED, evaluate_estimator
 from .robustness import RobustnessPlan
 
 
-def galaxy_estimators() -> tuple[str, ...]:
-    """Registered estimators that need no more than observations of galaxies hold."""
-    return tuple(name for name in ESTIMATORS if set(estimator_class(name)[0].inputs) <= OBSERVED)
+def galaxy_estimators(module: str = "") -> tuple[str, ...]:
+    """Registered estimators that need no more than observations of galaxies hold; of modules that begin so."""
+    names = [name for name, (where, _, _) in ESTIMATORS.items() if where.startswith(module)]
+    return tuple(name for name in names if set(estimator_class(name)[0].inputs) <= OBSERVED)
 
 
 def code_hash() -> str:
