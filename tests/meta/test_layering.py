@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "evaluation": BASE
     | MODEL_FILES
     | {"_colossus", "ops", "models", "data.universe", "data.clusters_file", "data.hdf5_tables", "data.readers"},
-    "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks"},
+    "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks", "data.clusters_file", "data.universe_file"},
     "cli": BASE
     | FILES_OUT
     | TABLES

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import diagnostics, figures, page, tables
 from .folder import Evaluated, read_folder, write_json
+from .interlopers import Surroundings, interloper_rows
 
 
 def write_tables(folder: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> dict[str, list[tables.Row]]:
@@ -35,15 +36,26 @@ def _write_tables(
         "published": tables.published_rows(),
     }
     for name, rows in found.items():
-        tables.write_csv(folder / f"{name}.csv", rows, tables.DYNAMICAL if name == "dynamical" else None)
-        write_json(folder / f"{name}.json", {"convention": tables.CONVENTION, "rows": rows})
+        _write_table(folder, name, rows)
     return found
 
 
+def _write_table(folder: Path, name: str, rows: list[tables.Row]) -> None:
+    tables.write_csv(folder / f"{name}.csv", rows, tables.DYNAMICAL if name == "dynamical" else None)
+    write_json(folder / f"{name}.json", {"convention": tables.CONVENTION, "rows": rows})
+
+
 def write_report(
-    folder: Path, notes: Mapping[str, str] | None = None, *, n_bootstrap: int = 1000, seed: int = 0
+    folder: Path,
+    notes: Mapping[str, str] | None = None,
+    *,
+    around: Surroundings | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
 ) -> tuple[Path, list[Path]]:
     """Write tables, figures and the page of all predictions in a folder; returns the page and the figures.
+
+    With `around` (`look_around`) there is a table of interloping clusters too.
 
     Raises
     ------
@@ -52,6 +64,9 @@ def write_report(
     items = read_folder(folder)
     summaries = tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed)
     found = _write_tables(folder, summaries, n_bootstrap, seed)
+    if around is not None:
+        found["interlopers"] = interloper_rows(items, around, n_bootstrap=n_bootstrap, seed=seed)
+        _write_table(folder, "interlopers", found["interlopers"])
     drawn = figures.draw_all(summaries, folder / "figures")
     record = record_of(items)
     write_json(folder / "report.json", record)
