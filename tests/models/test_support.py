@@ -146,9 +146,14 @@ def test_results_do_not_depend_on_threads():
 
 
 @pytest.mark.usefixtures("small_grids")
-def test_subsample_uses_a_share():
-    machine = make_estimator("sdm-1d", subsample=0.5, seed=3).fit(clusters(80, 13))
-    assert machine.state()[1]["log10_m200c"].size == 40
+def test_large_training_sets_are_thinned():
+    train = clusters(80, 13)
+    used = [make_estimator("sdm-1d", max_training=40, seed=s).fit(train).state()[1]["log10_m200c"] for s in (3, 3, 4)]
+    assert [masses.size for masses in used] == [40, 40, 40]
+    assert np.isin(used[0], train.log10_m200c).all()
+    np.testing.assert_array_equal(used[0], used[1])
+    assert (used[0] != used[2]).any()
+    assert make_estimator("sdm-1d", max_training=None).fit(train).state()[1]["log10_m200c"].size == 80
 
 
 @pytest.mark.usefixtures("small_grids")
@@ -197,8 +202,8 @@ def test_bad_input_is_refused(monkeypatch):
         make_estimator("sdm-1d").fit(clusters(2, 22))
     with pytest.raises(BadInputError, match="must differ in speed"):
         make_estimator("sdm-1d").fit(clusters(10, 22, velocity=np.full(400, 7.0)))
-    with pytest.raises(DomainError, match="`subsample`"):
-        make_estimator("sdm-1d", subsample=0.0)
+    with pytest.raises(DomainError, match="`max_training`"):
+        make_estimator("sdm-1d", max_training=2)
     monkeypatch.setattr(tables, "MAX_CLUSTERS", 9)
     with pytest.raises(DomainError, match="at most 9 clusters at a time, got 10"):
         make_estimator("sdm-1d").fit(good)

@@ -20,6 +20,7 @@ from .samples import FloatArray, Samples, Scaler, galaxy_samples
 from .table import DivergenceTable, divergences
 from .tuning import Choice, Machine, one_thread_each, train, tune
 
+MAX_TRAINING = 3000  #: clusters to fit, unless said otherwise
 _CHUNK = 2048  # clusters that are predicted together where they do not depend on each other
 _NUMBERS = ("sigma", "cost", "nu", "below", "above", "reach", "unit")
 
@@ -62,15 +63,15 @@ class SupportDistributionMachine(Estimator):
     ----------
     k : int
         Which neighbour. Clusters need more than k galaxies.
-    subsample : float
-        Share of the clusters to fit that are used, drawn at random: 0.5 for 1D and 1 for 2D in [3]_. The cost is
-        quadratic in memory and cubic in time.
+    max_training : int, optional
+        Of more clusters to fit, this many are drawn at random, as the cost is quadratic in memory and cubic in time.
+        None: all, up to 20,000. In [3]_ half of the catalogue was used in 1D, all of it in 2D.
     transductive : bool
         True as published: the clusters to predict join those of training when negative eigenvalues are removed, and
         the machine is trained again on the result. A prediction then depends on the clusters that are predicted with
         it. False: rows of the kernel are projected as those of training were; each cluster for itself, and fast.
     seed : int
-        Of the folds of tuning and of `subsample`.
+        Of the folds of tuning, and of the draw of `max_training`.
     n_threads : int
         Threads; results do not depend on them.
 
@@ -92,7 +93,7 @@ class SupportDistributionMachine(Estimator):
     Examples
     --------
     >>> from clustermass import make_estimator
-    >>> make_estimator("sdm-2d", subsample=0.5).inputs
+    >>> make_estimator("sdm-2d", max_training=1000).inputs
     ('velocities', 'radii')
     """
 
@@ -101,10 +102,16 @@ class SupportDistributionMachine(Estimator):
     n_features: ClassVar[int]
 
     def __init__(
-        self, *, k: int = 4, subsample: float = 1.0, transductive: bool = True, seed: int = 0, n_threads: int = 1
+        self,
+        *,
+        k: int = 4,
+        max_training: int | None = MAX_TRAINING,
+        transductive: bool = True,
+        seed: int = 0,
+        n_threads: int = 1,
     ) -> None:
         self.k = check.integer(k, "k", low=1, high=1000)
-        self.subsample = check.number(subsample, "subsample", above=0, high=1)
+        self.max_training = None if max_training is None else check.integer(max_training, "max_training", low=3)
         self.transductive = bool(transductive)
         self.seed = check.seed(seed)
         self.n_threads = check.threads(n_threads)
@@ -148,8 +155,9 @@ class SupportDistributionMachine(Estimator):
                 f"{int((raw.sizes <= self.k).sum())} such rows"
             )
         hosts = np.asarray(getattr(clusters, "host_id", np.arange(len(raw))))
-        kept = np.sort(draw_subsamples([0, len(raw)], fraction=self.subsample, seed=self.seed).indices)
-        raw, masses, hosts = raw.only(kept), masses[kept], hosts[kept]
+        if self.max_training is not None and len(raw) > self.max_training:
+            kept = np.sort(draw_subsamples([0, len(raw)], count=self.max_training, seed=self.seed).indices)
+            raw, masses, hosts = raw.only(kept), masses[kept], hosts[kept]
         rows = self._table.find(raw) if self._table else None
         with one_thread_each():
             if self._table is None or rows is None:
@@ -236,7 +244,7 @@ class SupportDistributionMachine(Estimator):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         config: dict[str, Any] = {
-            "k": self.k, "subsample": self.subsample, "transductive": self.transductive, "seed": self.seed
+            "k": self.k, "max_training": self.max_training, "transductive": self.transductive, "seed": self.seed
         }  # fmt: skip
         fit = self._fit
         if fit is None:

@@ -19,7 +19,7 @@ def divergences(samples: Samples, k: int, n_threads: int, others: Samples | None
     if largest > MAX_CLUSTERS:
         raise DomainError(
             f"support distribution machines compare every pair: at most {MAX_CLUSTERS} clusters at a time, got "
-            f"{largest}; use `subsample`, or transductive=False for many clusters to predict"
+            f"{largest}; use `max_training`, or transductive=False for many clusters to predict"
         )
     pair = None if others is None else (others.points, others.offsets)
     return knn_divergences(samples.points, samples.offsets, k=k, others=pair, n_threads=n_threads)
