@@ -48,7 +48,9 @@ MAY_IMPORT = {
     "data.mocks": BASE | FILES_OUT | TABLES | {"_colossus", "ops", "data.schema", "data.universe"},
     "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file"},
     "models.networks": {"errors"},
-    "training": BASE | {"ops", "features", "models", "models.networks", "data.splits", "data.cluster_sample"},
+    "training": BASE
+    | {"ops", "features", "evaluation", "models", "models.networks"}
+    | {"data.splits", "data.clusters_file", "data.cluster_sample"},
     "datasets": {"errors"},
     "features": BASE
     | FILES_OUT

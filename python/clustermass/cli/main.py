@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
     "predict": "masses of clusters in a table of galaxies or of clusters, with intervals and flags",
     "grids": "make phase-space grids of a file of cluster observations",
+    "train": "train a network on observations of clusters of known mass",
     "evaluate": "test estimators of mass on observations of clusters of known mass",
     "report": "make tables, figures and one page of an evaluation",
     "preview": "draw some clusters of a file of maps or of cluster observations",

@@ -1,0 +1,101 @@
+"""A whole training run: cross-validation by the protocol of evaluation, and the model that is kept, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.clusters_file import ClusterSet
+from ..errors import BadInputError
+from ..evaluation.calibration_report import CalibrationReport, check_calibration
+from ..evaluation.protocol import Evaluation, evaluate_estimator
+from ..evaluation.robustness import RobustnessPlan
+from .estimator import LearnedEstimator
+
+MIN_HELD_OUT = 2000  #: clusters that a calibration is measured on
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What `train_model` gives.
+
+    Attributes
+    ----------
+    model : LearnedEstimator
+        Trained on the whole flat mass function.
+    evaluation : Evaluation
+        Of the folds: predictions of observations by networks that never saw their hosts.
+    calibration : CalibrationReport or None
+        Of the folds on the flat mass function, which is the prior they were trained with; None where they give no
+        intervals.
+    """
+
+    model: LearnedEstimator
+    evaluation: Evaluation
+    calibration: CalibrationReport | None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether intervals were tested on enough clusters and found right."""
+        return self.calibration is not None and self.calibration.verdict == "calibrated"
+
+    def record(self) -> dict[str, Any]:
+        """What a model file keeps of this, for JSON: NaN becomes None."""
+        if self.calibration is None:
+            return {"calibrated": False, "calibration": None}
+        found = {k: None if v != v else v for k, v in self.calibration.as_dict().items()}
+        return {"calibrated": self.is_calibrated, "calibration": found}
+
+
+class _WithAll(LearnedEstimator):
+    """Folds, and beside them one member that learns from all of the flat mass function: `final`."""
+
+    final: LearnedEstimator
+
+    def fit_folds(self, clusters: Any, training_rows: Sequence[NDArray[np.int64]]) -> list[Self]:
+        """The folds; `final` afterwards."""
+        *folds, self.final = super().fit_folds(clusters, [*training_rows, np.flatnonzero(clusters.is_flat)])
+        return folds
+
+
+def train_model(
+    preset: str, clusters: ClusterSet, *, plan: RobustnessPlan | None = None, **options: Any
+) -> TrainedModel:
+    """Train a preset on a catalogue: ten folds and the final model, eleven networks in one pass.
+
+    Parameters
+    ----------
+    preset : str
+        A name in `PRESETS`.
+    clusters : ClusterSet
+        All observations of one kind.
+    plan : RobustnessPlan, optional
+        What the folds' robustness is tried with.
+    **options
+        Of `LearnedEstimator`: settings, device, n_threads, checkpoint, on_epoch.
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    BadInputError, DomainError, TrainingError, FileFormatError, MissingDependencyError
+    """
+    if not clusters.is_flat.any():
+        raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
+    trainer = _WithAll(preset, **options)
+    evaluation = evaluate_estimator(lambda: trainer, clusters, plan)
+    found = evaluation.predictions
+    rows = np.flatnonzero(found.is_flat & np.isfinite(found.pit) & np.isfinite(found.tarp))
+    calibration = None
+    if rows.size:
+        calibration = check_calibration(
+            found.pit[rows], tarp=found.tarp[rows], log10_pred=found.log10_mass[rows], richness=found.richness[rows],
+            groups=found.host_id[rows],
+        )  # fmt: skip
+    return TrainedModel(trainer.final, evaluation, calibration)
