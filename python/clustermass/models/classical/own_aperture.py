@@ -13,14 +13,14 @@ from ...nfw import convert_mass, radius_of_mass
 from ..base import Estimator
 from ..posterior import FLAGS, MassPosterior
 
-_START = 2.2  #: comoving Mpc, R200c of 1e15 Msun
+_START = 1.5  #: comoving Mpc, R200c of 4e14 Msun
 _TURNS, _SETTLED = 20, 0.01
 
 
 def predict_within_r200(estimator: Estimator, clusters: ClusterSample) -> tuple[MassPosterior, NDArray[np.float64]]:
     """Masses from the galaxies within R200c of the estimate, found by repeating it.
 
-    The first aperture is 2.2 comoving Mpc, or that of the sample where it is smaller. Each next one is the geometric
+    The first aperture is 1.5 comoving Mpc, or that of the sample where it is smaller. Each next one is the geometric
     mean of the last and of R200c of the mass found in it, until all change by less than 1 %.
 
     Parameters
