@@ -8,7 +8,7 @@ NATIVE := build/native
 WERROR ?= OFF
 export PATH := $(BIN):$(PATH)
 
-.PHONY: build test cpp-test demo bench lint format tidy sanitize cuda-check gpu-check clean
+.PHONY: build test cpp-test demo bench real-clusters lint format tidy sanitize cuda-check gpu-check clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ demo: build
 bench: build
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.run
+
+# REAL_DATA: the folder of public files that docs/real-data.md names; MOCK: observations that estimators learn from.
+real-clusters: build
+	$(BIN)/python docs/results/make_real_clusters.py $(REAL_DATA) $(if $(MOCK),--mock $(MOCK))
 
 CPP = $(shell find cpp cuda tests benchmarks -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 lint: build

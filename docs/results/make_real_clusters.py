@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import clustermass as cm
-from clustermass.cosmology import PLANCK_2018, Cosmology
+from clustermass.cosmology import Cosmology
 from clustermass.data.cluster_sample import ClusterSample
 from clustermass.models.classical.luminosity_mass import core_excised_luminosity
 from clustermass.models.classical.own_aperture import predict_within_r200
@@ -28,8 +28,8 @@ HERE = Path(__file__).parent
 HEADER = ("cluster", "estimator", "log10_m200c_msun", "lo", "hi", "literature", "source")
 #: of which the mass is that of the galaxies within its own R200c; other methods model the profile and take all
 WITHIN_R200 = ("m-sigma-", "virial", "projected-mass")
-CLEANED = {"interlopers": "shifting_gapper", "clip": 3.0}
 GALAXIES = {"velocities", "radii", "sky_positions", "redshift"}
+COMA_LITERATURE = (np.log10(0.53e15), np.log10(1.88e15))
 SPLUS = {
     "ra": (1, "deg"), "dec": (2, "deg"), "redshift": 15, "projected_radius": (20, "physical Mpc"),
     "velocity": (21, "km/s"), "velocity_error": (18, "km/s"), "is_interloper": 22, "cluster_redshift": 38,
@@ -41,6 +41,7 @@ SPLUS_CLUSTERS = {
 PSZ2 = {
     "names": "NAME", "redshift": cm.CatalogueColumn("REDSHIFT", missing=(-1.0,)),
     "m500c": cm.CatalogueColumn("MSZ", missing=(0.0,)), "y_5r500_arcmin2": ("Y5R500", "1e-3"),
+    "y_5r500_arcmin2_error": ("Y5R500_ERR", "1e-3"),
     "right_ascension": ("RA", "deg"), "declination": ("DEC", "deg"),
 }  # fmt: skip
 SKY = {"right_ascension": ("RA", "deg"), "declination": ("DEC", "deg")}
@@ -50,20 +51,28 @@ CHANCES = {
 }  # fmt: skip
 
 
-def estimators(mock: str | None) -> dict[str, object]:
+def estimators(mock: str | None, train: int, without: list[str]) -> dict[str, object]:
     """Every registered estimator that reads galaxies; those that learn only with a mock."""
     found = {}
-    for name in sorted(ESTIMATORS):
-        made = cm.make_estimator(name, **(CLEANED if name.startswith("m-sigma-") else {}))
+    for name in sorted(set(ESTIMATORS) - set(without)):
+        made = cm.make_estimator(name, **settings_of(name))
         if not set(made.inputs) <= GALAXIES:
             continue
         if made.needs_fit:
             if mock is None:
                 continue
             clusters = cm.read_clusters(mock)
-            made = made.fit(clusters.only(clusters.is_flat))
+            rows = np.random.Generator(np.random.Philox(1)).permutation(np.flatnonzero(clusters.is_flat))
+            made = made.fit(clusters.only(np.sort(rows[:train])))
         found[name] = made
     return found
+
+
+def settings_of(name):
+    """Interlopers are taken out where an estimator offers it."""
+    if not name.startswith(WITHIN_R200):
+        return {}
+    return {"interlopers": "shifting_gapper"} | ({"clip": 3.0} if name.startswith("m-sigma-") else {})
 
 
 def rows_of(clusters, estimator, name, posterior, literature, source):
@@ -71,14 +80,14 @@ def rows_of(clusters, estimator, name, posterior, literature, source):
     values = [posterior.log10_mass, posterior.lower, posterior.upper]
     if posterior.mass_definition == "M500c":
         values = [np.log10(convert_mass(10.0**v, 500.0, 200.0, clusters.cosmology, clusters.redshift)) for v in values]
-    columns = zip(clusters.names, *values, np.broadcast_to(literature, len(clusters)), strict=True)
-    return [(str(cluster), name, *numbers, source) for cluster, *numbers in columns]
+    columns = zip(clusters.names, *values, np.broadcast_to(literature, len(clusters)), posterior.flagged(), strict=True)
+    return [(str(cluster), name, *numbers, source, flagged) for cluster, *numbers, flagged in columns]
 
 
-def by_galaxies(clusters, mock_estimators, literature, source, cut=None):
+def by_galaxies(clusters, models, literature, source):
     """Rows of all estimators that read galaxies, for one sample."""
     rows = []
-    for name, estimator in mock_estimators.items():
+    for name, estimator in models.items():
         if name.startswith(WITHIN_R200):
             posterior, _ = predict_within_r200(estimator, clusters)
         else:
@@ -97,7 +106,9 @@ def in_cylinder(clusters):
 
 
 def coma(folder, models):
-    sample = cm.read_galaxy_table(folder / "coma-sdss-dr20/coma_sample.txt", {"projected_radius": ("dproj", "physical Mpc")})
+    sample = cm.read_galaxy_table(
+        folder / "coma-sdss-dr20/coma_sample.txt", {"projected_radius": ("dproj", "physical Mpc")}
+    )
     sample = ClusterSample(**{**vars(sample), "names": np.array(["Coma"])})
     # Sohn et al. 2017, caustics; the literature spans 0.53 to 1.88e15 Msun
     return by_galaxies(sample, models, np.log10(1.29e15), "coma-sdss-dr20")
@@ -123,9 +134,12 @@ def write_dispersions(sample):
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = found.sigma * np.sqrt((n - 1) / (n - 1.5))
     theirs, members = sample.quantities["velocity_dispersion"], sample.quantities["n_members"].astype(int)
-    write_csv("real_dispersions.csv", ("cluster", "n_in_table", "n_in_catalogue", "sigma_km_s", "catalogue_km_s", "ratio"),
-              [(sample.names[k], n[k], members[k], f"{sigma[k]:.2f}", f"{theirs[k]:.2f}", f"{sigma[k] / theirs[k]:.4f}")
-               for k in np.flatnonzero(n >= 5)])  # fmt: skip
+    header = ("cluster", "n_in_table", "n_in_catalogue", "sigma_km_s", "catalogue_km_s", "ratio")
+    made = []
+    for k in np.flatnonzero(n >= 5):
+        numbers = f"{sigma[k]:.2f}", f"{theirs[k]:.2f}", f"{sigma[k] / theirs[k]:.4f}"
+        made.append((sample.names[k], n[k], members[k], *numbers))
+    write_csv("real_dispersions.csv", header, made)
 
 
 def planck(folder, models):
@@ -168,7 +182,8 @@ def deepplanck(folder, models):
         folder / "deepplanck/DeepPlanck.csv", {"names": "cluster", "m500c": ("CNN_mass", "log10 Msun")}
     )
     sample = cm.read_cluster_table(folder / "planck-psz2/HFI_PCCS_SZ-union_R2.08.fits", PSZ2)
-    known = {name.removesuffix(".fits"): mass for name, mass in zip(networks.names, networks.quantities["m500c"])}
+    pairs = zip(networks.names, networks.quantities["m500c"], strict=True)
+    known = {name.removesuffix(".fits"): mass for name, mass in pairs}
     mass = np.array([known.get(name.replace(" ", ""), np.nan) for name in sample.names])
     sample, mass = sample.only(np.isfinite(mass)), mass[np.isfinite(mass)]
     literature = np.log10(convert_mass(mass, 500, 200, sample.cosmology, sample.redshift))
@@ -180,11 +195,13 @@ def mtng(folder, models):
     columns = {"m200c": ("M200c", "1e10 Msun/h"), "compton_y": "Y200c", "temperature": ("T500c", "K")}
     sample = cm.read_cluster_table(folder / "mtng-clusters-z0", columns, redshift=0.0, true_mass="m200c",
                                    cosmology=Cosmology(h=0.6774, omega_m=0.3089))  # fmt: skip
-    heaviest = sample.only(np.argsort(-sample.log10_m200c)[:2000])
+    heaviest = sample.only(np.argsort(-sample.log10_m200c)[:400])
     rest = heaviest.only(slice(1, None, 2))
     rows = []
     for quantity in ("compton_y", "temperature"):
-        model = cm.make_estimator("scaling-relation", quantity=quantity, evolution=0.0).fit(heaviest.only(slice(0, None, 2)))
+        model = cm.make_estimator("scaling-relation", quantity=quantity, evolution=0.0).fit(
+            heaviest.only(slice(0, None, 2))
+        )
         rows += rows_of(rest, model, f"scaling-relation ({quantity})", model.predict(rest), rest.log10_m200c,
                         "mtng-clusters-z0")  # fmt: skip
     return rows
@@ -268,12 +285,14 @@ def summary(rows):
         has = np.isfinite(part[:, [0, 3]]).all(axis=1)
         epsilon = part[has, 0] - part[has, 3]
         covered = ((part[has, 1] <= part[has, 3]) & (part[has, 3] <= part[has, 2])).mean() if has.any() else np.nan
+        flagged = sum(bool(row[7]) for row in rows if (row[6], row[1]) == (source, name))
         numbers = (np.median(epsilon), epsilon.mean(), epsilon.std(), covered) if has.any() else (np.nan,) * 4
-        made.append((source, name, len(part), int(has.sum()), *(f"{value:.4f}" for value in numbers)))
-    write_csv("real_summary.csv", ("source", "estimator", "n_clusters", "n_with_estimate", "median_epsilon_dex",
-                                   "mean_epsilon_dex", "sigma_epsilon_dex", "share_in_interval"), made)  # fmt: skip
+        made.append((source, name, len(part), int(has.sum()), flagged, *(f"{value:.4f}" for value in numbers)))
+    header = ("source", "estimator", "n_clusters", "n_with_estimate", "n_flagged", "median_epsilon_dex",
+              "mean_epsilon_dex", "sigma_epsilon_dex", "share_in_interval")  # fmt: skip
+    write_csv("real_summary.csv", header, made)
     for row in made:
-        print("{:26s} {:34s} {:5d} {:5d} {:>8s} {:>8s} {:>8s} {:>8s}".format(*row))
+        print("{:26s} {:34s} {:5d} {:5d} {:5d} {:>8s} {:>8s} {:>8s} {:>8s}".format(*row))
 
 
 def draw(rows):
@@ -286,13 +305,22 @@ def draw(rows):
     sources = list(dict.fromkeys(row[6] for row in rows))
     figure, axes = plt.subplots(2, -(-len(sources) // 2), figsize=(15, 9), layout="constrained")
     for ax, source in zip(axes.flat, sources, strict=False):
-        for name in dict.fromkeys(row[1] for row in rows if row[6] == source):
-            part = np.array([row[2:6] for row in rows if (row[6], row[1]) == (source, name)], float)
+        names = list(dict.fromkeys(row[1] for row in rows if row[6] == source))
+        parts = [np.array([row[2:6] for row in rows if (row[6], row[1]) == (source, n)], float) for n in names]
+        ax.set(title=source)
+        if max(len(part) for part in parts) == 1:
+            for k, part in enumerate(parts):
+                ax.errorbar(part[:, 0], [k], xerr=np.abs(part[:, 1:3].T - part[:, 0]), fmt="o")
+            ax.axvspan(*COMA_LITERATURE, color="0.9", zorder=0)
+            ax.set_yticks(range(len(names)), names, fontsize=7)
+            ax.set_xlabel("log10 M200c [Msun]; grey: literature")
+            continue
+        for name, part in zip(names, parts, strict=True):
             ax.plot(part[:, 3], part[:, 0], ".", ms=4, alpha=0.6, label=name)
         low, high = ax.get_xlim()
         ax.plot([low, high], [low, high], color="0.5", lw=1)
-        ax.set(title=source, xlabel="log10 M200c [Msun], literature", ylabel="log10 M200c [Msun], estimate")
-        ax.legend(fontsize=6)
+        ax.set(xlabel="log10 M200c [Msun], literature", ylabel="log10 M200c [Msun], estimate")
+        ax.legend(fontsize=5, framealpha=0.5)
     for ax in axes.flat[len(sources) :]:
         ax.remove()
     figure.savefig(HERE / "real_clusters.png", dpi=110, metadata={"Software": None})
@@ -302,19 +330,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mock", help="observations that estimators learn from")
+    parser.add_argument("--train", type=int, default=1000, help="of them, at most so many (1000)")
+    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="estimators to leave out")
     args = parser.parse_args()
-    models, rows = estimators(args.mock), []
+    models, rows = estimators(args.mock, args.train, args.without), []
     for name, make in SETS.items():
         if (args.folder / name).is_dir():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", cm.errors.DataWarning)
                 rows += make(args.folder, models)
-    text = [(c, e, *("" if not np.isfinite(v) else f"{v:.4f}" for v in numbers), s) for c, e, *numbers, s in rows]
+    text = [(c, e, *("" if not np.isfinite(v) else f"{v:.4f}" for v in numbers), s) for c, e, *numbers, s, _ in rows]
     write_csv("real_clusters.csv", HEADER, text)
     summary(rows)
     draw(rows)
 
 
 if __name__ == "__main__":
-    assert PLANCK_2018.h  # distances are those of Planck 2018 unless a set says its own
     main()

@@ -201,9 +201,12 @@ def test_cluster_tables(tmp_path):
     path = tmp_path / "sz.csv"
     path.write_text("name,z,Y,M\nA,0.1,2.0,1e15\nB,-1,3.0,2e15\n")
     with pytest.warns(DataWarning, match="1 of 2 clusters have no redshift"):
-        sample = read_cluster_table(path, {"y_5r500_arcmin2": "Y", "m200c": ("M", "Msun")}, true_mass="m200c")
+        sample = read_cluster_table(
+            path, {"y_5r500_arcmin2": "Y", "y_5r500_arcmin2_error": "Y", "m200c": ("M", "Msun")}, true_mass="m200c"
+        )
     distance = float(PLANCK_2018.angular_diameter_distance(0.1))
     assert sample.quantities["y_500"][0] == pytest.approx(2.0 / 1.796 * (distance * math.pi / 10800) ** 2)
+    assert sample.quantities["y_500_error"].tolist() == sample.quantities["y_500"].tolist()
     assert sample.log10_m200c.tolist() == [15.0]
     assert sample.n_galaxies.tolist() == [0]
     with pytest.raises(MissingFieldError, match="`true_mass` must be one of"):

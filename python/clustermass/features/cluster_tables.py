@@ -38,7 +38,8 @@ def read_cluster_table(
     columns : dict, optional
         Column map: `names`, `redshift`, and the quantities wanted, under names of your own if need be. `y_500` [Mpc^2]
         and `l_x` [erg/s] are what the published relations read. ``y_5r500_arcmin2`` [arcmin^2], the apparent flux
-        within 5 R500, gives `y_500` by the universal profile (Arnaud et al. 2010: 1.796 times that within R500).
+        within 5 R500, gives `y_500` by the universal profile (Arnaud et al. 2010: 1.796 times that within R500), and
+        its ``_error`` that of `y_500`.
     true_mass : str, optional
         Quantity that is the true M200c [Msun] (simulations), to be `log10_m200c`.
     redshift : float, optional
@@ -80,7 +81,9 @@ def read_cluster_table(
         notes.append(f"{int((~good).sum()):,} of {good.size:,} clusters have no redshift and are left out")
     quantities = {name: values[good] for name, values in quantities_of(table).items()}
     if "y_5r500_arcmin2" in quantities and "y_500" not in quantities:
-        quantities["y_500"] = sky.compton_area(quantities["y_5r500_arcmin2"], z[good], cosmology)
+        for end in ("", "_error"):
+            if (apparent := quantities.get(f"y_5r500_arcmin2{end}")) is not None:
+                quantities[f"y_500{end}"] = sky.compton_area(apparent, z[good], cosmology)
     mass = None
     if true_mass is not None:
         if true_mass not in quantities:
