@@ -14,6 +14,7 @@ from ..data.splits import assign_splits
 from ..errors import DomainError, FileFormatError, MissingDependencyError, NotFittedError
 from ..features.phase_space import GRID_PRESETS, GridPreset
 from ..models.base import Estimator, per_cluster, true_masses
+from ..models.joint_density import JointDensityPosterior
 from ..models.posterior import FLAGS, MassPosterior
 from .inputs import GalaxyInputs, GridInputs
 from .presets import build_network, changed, find_preset
@@ -75,6 +76,8 @@ class LearnedEstimator(Estimator):
         self._scale = (np.nan, np.nan)  # log10 masses that -1 and 1 stand for
         self._support: dict[str, list[float]] = {}
         self._error = np.nan  # of a point, in dex: root mean square over the clusters it was trained on
+        #: intervals of a point, measured on held-out clusters (`train_model`)
+        self.joint: JointDensityPosterior | None = None
 
     # `inputs` of the class says what an estimator reads; grids and sets both read these
     inputs = ("velocities", "radii")
@@ -142,7 +145,8 @@ class LearnedEstimator(Estimator):
         return found
 
     def predict(self, clusters: Any) -> MassPosterior:
-        """Posteriors of clusters: a density where the network has one, else a Gaussian of the training error.
+        """Posteriors of clusters: a density where the network has one; of a point the joint density of held-out
+        estimates and truths (`joint`), or while there is none a Gaussian of the training error.
 
         The prior is the distribution of masses in training, flat in log mass as `is_flat` selects.
         """
@@ -160,6 +164,8 @@ class LearnedEstimator(Estimator):
             if enough.size:
                 mean[enough] = self._means(source, enough)
             self._mark_range(mean, flags)
+            if self.joint is not None:
+                return self.joint.posterior(mean, "M200c", flags=flags)
             error = np.where(np.isnan(mean), np.nan, self._error)
             return MassPosterior.from_gaussian(mean, error, "M200c", flags=flags)
         grid = np.linspace(self._scale[0] - MARGIN, self._scale[1] + MARGIN, GRID)
@@ -187,7 +193,11 @@ class LearnedEstimator(Estimator):
             "support": self._support,
             "error": self._error,
         }
-        return config, dict(self._state)
+        arrays = dict(self._state)
+        if self.joint is not None:
+            config["joint"], points = self.joint.state()
+            arrays |= {f"joint/{name}": values for name, values in points.items()}
+        return config, arrays
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -195,7 +205,10 @@ class LearnedEstimator(Estimator):
         made = cls(config["preset"], settings=config["settings"])
         if [made.preset.network, made.preset.options] != config["network"] or made.preset.inputs != config["inputs"]:
             raise FileFormatError(f"preset {config['preset']!r} has changed since this file was written")
-        made._state = dict(arrays)
+        made._state = {name: values for name, values in arrays.items() if not name.startswith("joint/")}
+        if "joint" in config:
+            points = {name.removeprefix("joint/"): v for name, v in arrays.items() if name.startswith("joint/")}
+            made.joint = JointDensityPosterior.from_state(config["joint"], points)
         made._scale = (float(config["scale"][0]), float(config["scale"][1]))
         made._support = {k: [float(v) for v in pair] for k, pair in config["support"].items()}
         made._error = float(config["error"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from ..data.clusters_file import ClusterSet
 from ..errors import BadInputError
 from ..evaluation.calibration_report import CalibrationReport, check_calibration
+from ..evaluation.predictions import Predictions
 from ..evaluation.protocol import Evaluation, evaluate_estimator
 from ..evaluation.robustness import RobustnessPlan
+from ..evaluation.tarp import tarp_values
+from ..models.joint_density import JointDensityPosterior
 from .estimator import LearnedEstimator
 
 MIN_HELD_OUT = 2000  #: clusters that a calibration is measured on
@@ -90,6 +93,9 @@ def train_model(
         raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
     trainer = _WithAll(preset, **options)
     evaluation = evaluate_estimator(lambda: trainer, clusters, plan)
+    if trainer.preset.options["head"] == "point":
+        table, trainer.final.joint = with_joint_density(evaluation.predictions)
+        evaluation = replace(evaluation, predictions=table)
     found = evaluation.predictions
     rows = np.flatnonzero(found.is_flat & np.isfinite(found.pit) & np.isfinite(found.tarp))
     calibration = None
@@ -99,3 +105,28 @@ def train_model(
             groups=found.host_id[rows],
         )  # fmt: skip
     return TrainedModel(trainer.final, evaluation, calibration)
+
+
+def with_joint_density(table: Predictions) -> tuple[Predictions, JointDensityPosterior]:
+    """Intervals for the predictions of a point, and the joint density that a model is to keep.
+
+    The density is that of held-out estimates and truths on the flat mass function. The intervals of a fold come from a
+    density without that fold, so that no cluster judges itself; the one that is kept is of all folds.
+    """
+    flat = table.is_flat & np.isfinite(table.log10_mass)
+    columns: dict[str, Any] = {
+        name: np.array(getattr(table, name)) for name in ("lower", "upper", "pit", "tarp", "flags")
+    }
+    for fold in np.unique(table.fold):
+        rows, others = np.flatnonzero(table.fold == fold), flat & (table.fold != fold)
+        joint = JointDensityPosterior().fit(table.log10_mass[others], table.log10_true[others])
+        found = joint.posterior(table.log10_mass[rows], table.mass_definition, flags=table.flags[rows])
+        pit = found.cdf(table.log10_true[rows])
+        has, tarp = np.isfinite(pit), np.full(pit.size, np.nan)
+        if has.any():
+            tarp[has] = tarp_values(found.only(has), table.log10_true[rows][has], seed=int(fold))
+        for name, values in (("lower", found.lower), ("upper", found.upper), ("pit", pit), ("tarp", tarp),
+                             ("flags", found.flags)):  # fmt: skip
+            columns[name][rows] = values
+    kept = JointDensityPosterior().fit(table.log10_mass[flat], table.log10_true[flat])
+    return replace(table, **columns), kept
