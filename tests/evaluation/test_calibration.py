@@ -100,12 +100,32 @@ def test_bins_of_true_mass_would_fail_a_perfect_estimator(rng):
 def test_views_of_a_host_count_once(rng):
     made = Gaussians(rng)
     pit, tarp = pit_values(made, made.truth), tarp_values(made, made.truth)
-    alone = check_calibration(pit, tarp=tarp)
-    report = check_calibration(np.repeat(pit, 5), tarp=np.repeat(tarp, 5), groups=np.repeat(np.arange(N), 5))
-    assert report.n == N
+    alone = check_calibration(pit, tarp=tarp, log10_pred=made.mean)
+    views = {"tarp": np.repeat(tarp, 5), "log10_pred": np.repeat(made.mean, 5), "groups": np.repeat(np.arange(N), 5)}
+    report = check_calibration(np.repeat(pit, 5), **views)
+    assert (report.n, report.n_hosts) == (5 * N, N)
+    assert report.n_effective == pytest.approx(N)
     assert report.verdict == "calibrated"
-    assert (report.pit_p_value, report.tarp) == (alone.pit_p_value, alone.tarp)
+    assert (report.pit_p_value, report.tarp) == pytest.approx((alone.pit_p_value, alone.tarp))
+    assert report.coverage.error == pytest.approx(alone.coverage.error)
+    assert [one.p_value for one in report.bins] == pytest.approx([one.p_value for one in alone.bins])
     assert uniformity(np.repeat(pit, 5))[1] < 0.01  # what counting each view would have said
+
+
+@pytest.mark.parametrize(("width", "least", "most"), [(1.0, 0.0, 0.04), (0.8, 0.9, 1.0)])
+def test_the_gate_for_views_that_have_something_in_common(rng, width, least, most):
+    """Hosts with 1 to 5 views that share half of their variance; 15 false alarms of 300 have a chance of 1e-3."""
+    caught = 0
+    for k in range(300 if width == 1.0 else 60):
+        hosts = np.repeat(np.arange(800), rng.integers(1, 6, 800))
+        made = Gaussians(rng, n=hosts.size, width=width)
+        common = rng.standard_normal(800)[hosts] * np.sqrt(0.5)
+        made.truth = made.mean + SIGMA * (common + np.sqrt(0.5) * rng.standard_normal(hosts.size))
+        pit, tarp = pit_values(made, made.truth), tarp_values(made, made.truth, seed=k)
+        report = check_calibration(pit, tarp=tarp, log10_pred=made.mean, groups=hosts)
+        assert report.n_effective < 0.8 * hosts.size
+        caught += bool(report.failures)
+    assert least <= caught / (300 if width == 1.0 else 60) <= most
 
 
 def test_too_few_rows_are_not_called_calibrated(rng):

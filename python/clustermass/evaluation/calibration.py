@@ -242,7 +242,7 @@ def uniformity(values: ArrayLike) -> tuple[float, float]:
     return distance, kolmogorov_tail(distance, array.size)
 
 
-def kolmogorov_tail(distance: float, n: int) -> float:
+def kolmogorov_tail(distance: float, n: float) -> float:
     """Probability of a larger distance between n uniform values and the uniform distribution."""
     scaled = np.sqrt(n) * distance
     scaled += 1.0 / (6.0 * np.sqrt(n)) + (scaled - 1.0) / (4.0 * n)

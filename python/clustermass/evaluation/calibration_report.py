@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _validate as check
 from ..errors import BadInputError
 from .bootstrap import hosts_of, values_of
-from .calibration import LEVELS, CoverageTable, central_coverage, probabilities, uniformity
-from .tarp import tarp_distance
+from .calibration import LEVELS, CoverageTable, central_coverage, kolmogorov_tail, largest_deviation, probabilities
 
 FloatArray = NDArray[np.float64]
 MIN_ROWS = 2000  #: below, no verdict is given
@@ -22,7 +20,7 @@ COVERAGE_LIMITS = (4.0, 3.0, 4.0)  #: standard errors, of the levels 0.5, 0.6827
 PIT_LIMIT = 0.01  #: p value of uniformity over all rows
 TARP_LIMIT = 0.04  #: largest distance from the diagonal at 2,000 rows
 BIN_LIMIT = 0.001  #: chance that any bin of a calibrated estimator fails, after the correction of Holm
-_TAG = 0x63616C62  # second word of the key of the random numbers, "calb"
+_PLACES = np.linspace(0.1, 0.9, 9)  # where the scatter of a distribution of PIT values is measured
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,12 @@ class CalibrationReport:
 
     Attributes
     ----------
-    n : int
-        Rows that were tested: one a host.
+    n, n_hosts : int
+        Rows that were tested, and independent hosts among them.
+    n_effective : float
+        Independent rows that would scatter as much; n where each row is a host.
     coverage : CoverageTable
-        Of the central 50, 68.3 and 95 % intervals.
+        Of the central 50, 68.3 and 95 % intervals; errors by host.
     pit_distance, pit_p_value : float
         Uniformity of the PIT values of all rows.
     tarp : float
@@ -71,10 +71,12 @@ class CalibrationReport:
     failures : tuple of str
         What lies outside its threshold, in words; empty if nothing.
     verdict : {"calibrated", "miscalibrated", "too few rows"}
-        The last also where nothing failed but fewer than 2,000 rows, or no TARP values, were given.
+        The last also where nothing failed but fewer than 2,000 effective rows, or no TARP values, were given.
     """
 
     n: int
+    n_hosts: int
+    n_effective: float
     coverage: CoverageTable
     pit_distance: float
     pit_p_value: float
@@ -88,6 +90,8 @@ class CalibrationReport:
         levels = [f"coverage_{100 * level:.0f}" for level in self.coverage.levels]
         return {
             "n": self.n,
+            "n_hosts": self.n_hosts,
+            "n_effective": self.n_effective,
             "verdict": self.verdict,
             **dict(zip(levels, self.coverage.coverage.tolist(), strict=True)),
             "pit_distance": self.pit_distance,
@@ -105,7 +109,6 @@ def check_calibration(
     log10_pred: ArrayLike | None = None,
     richness: ArrayLike | None = None,
     groups: ArrayLike | None = None,
-    seed: int = 0,
 ) -> CalibrationReport:
     """Judge whether posteriors are calibrated: coverage, PIT uniformity and TARP over all rows, and uniformity in bins.
 
@@ -120,9 +123,8 @@ def check_calibration(
     richness : array_like of float, shape (n,), optional
         Galaxies of each row: 3 bins.
     groups : array_like of int or str, shape (n,), optional
-        Host of each row. One row a host, drawn at random, is tested, since the tests are for independent rows.
-    seed : int
-        Of that draw.
+        Host of each row. All rows count; what views of a host have in common makes the errors larger. Default: each
+        row is a host.
 
     Returns
     -------
@@ -146,6 +148,9 @@ def check_calibration(
     prior describes. It is NOT for rows chosen by their true mass: estimates of the most massive clusters are low on
     average (regression to the mean). So bins are of estimated mass, and the rows must be drawn as the prior says: a
     posterior from a flat training set is tested on a flat test set, or with the prior put right first.
+
+    With `groups` each test has the errors of sums over hosts (the design effect of Kish 1965, Survey Sampling, ch. 5):
+    coverage at its level, the others on average over the distribution.
     Cost: O(n log n).
 
     Examples
@@ -173,35 +178,53 @@ def check_calibration(
     columns = {
         name: (values_of(column, names[name], n_given), k) for name, (column, k) in by.items() if column is not None
     }
-    rows = _one_a_host(hosts_of(groups, n_given), check.seed(seed))
-    values = values[rows]
+    hosts = None if groups is None else hosts_of(groups, n_given)
     coverage = central_coverage(values, LEVELS)
-    distance, p_value = uniformity(values)
-    bins = _test_bins(values, {name: (column[rows], k) for name, (column, k) in columns.items()})
-    of_tarp = float("nan") if accuracy is None else tarp_distance(accuracy[rows])
-    failures = tuple(_failures(coverage, p_value, of_tarp, bins))
-    is_enough = values.size >= MIN_ROWS and accuracy is not None
+    inside = np.abs(values - 0.5)[:, None] <= 0.5 * coverage.levels
+    coverage = replace(coverage, error=coverage.error * np.sqrt(_design_effect(inside, hosts)))
+    distance, p_value, n_effective = _uniformity(values, hosts)
+    bins = _test_bins(values, columns, hosts)
+    of_tarp, limit = float("nan"), TARP_LIMIT
+    if accuracy is not None:
+        of_tarp, _, n_of_tarp = _uniformity(accuracy, hosts)
+        # fewer rows scatter more: the threshold is that of 2,000 rows, and as unlikely for fewer
+        limit *= float(np.sqrt(MIN_ROWS / min(n_of_tarp, MIN_ROWS)))
+    failures = tuple(_failures(coverage, p_value, of_tarp, limit, bins))
+    is_enough = round(n_effective) >= MIN_ROWS and accuracy is not None
     verdict = "miscalibrated" if failures else "calibrated" if is_enough else "too few rows"
-    return CalibrationReport(values.size, coverage, distance, p_value, of_tarp, bins, failures, verdict)
+    n_hosts = n_given if hosts is None else int(hosts.max()) + 1
+    return CalibrationReport(
+        n_given, n_hosts, n_effective, coverage, distance, p_value, of_tarp, bins, failures, verdict
+    )
 
 
-def _one_a_host(hosts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """One row of each host, at random, in the order of rows."""
-    n_hosts = int(hosts.max()) + 1
-    if n_hosts == hosts.size:
-        return np.arange(hosts.size)
-    shuffled = np.random.Generator(np.random.Philox(key=[seed, _TAG])).permutation(hosts.size)
-    return np.asarray(np.sort(shuffled[np.unique(hosts[shuffled], return_index=True)[1]]))
+def _design_effect(indicators: NDArray[np.bool_], hosts: NDArray[np.int64] | None) -> FloatArray:
+    """Variance of the mean of each column (n, k) over that of independent rows, at least 1."""
+    if hosts is None:
+        return np.ones(indicators.shape[1])
+    away = indicators - indicators.mean(axis=0)
+    sums = np.stack([np.bincount(hosts, column) for column in away.T], axis=1)
+    single = (away**2).sum(axis=0)
+    return np.asarray(np.maximum((sums**2).sum(axis=0) / np.where(single > 0, single, np.inf), 1.0))
 
 
-def _test_bins(pit: FloatArray, columns: dict[str, tuple[FloatArray, int]]) -> tuple[CalibrationBin, ...]:
+def _uniformity(values: FloatArray, hosts: NDArray[np.int64] | None) -> tuple[float, float, float]:
+    """Distance from the uniform distribution, p value, and the number of independent rows that scatter as much."""
+    distance = largest_deviation(values)
+    n = values.size / float(_design_effect(values[:, None] <= _PLACES, hosts).mean())
+    return distance, kolmogorov_tail(distance, n), n
+
+
+def _test_bins(
+    pit: FloatArray, columns: dict[str, tuple[FloatArray, int]], hosts: NDArray[np.int64] | None
+) -> tuple[CalibrationBin, ...]:
     """Uniformity in bins of equal numbers of rows, at least MIN_BIN_ROWS each, corrected for their number."""
     found = []
     for name, (column, n_bins) in columns.items():
         n_bins = min(n_bins, pit.size // MIN_BIN_ROWS)
         order = np.argsort(column, kind="stable")
         for part in np.array_split(order, n_bins) if n_bins else []:
-            p_value = uniformity(pit[part])[1]
+            p_value = _uniformity(pit[part], None if hosts is None else hosts[part])[1]
             within = float(central_coverage(pit[part], [LEVELS[1]]).coverage[0])
             found.append((name, column[part].min(), column[part].max(), part.size, within, p_value))
     adjusted = holm([row[-1] for row in found])
@@ -246,7 +269,9 @@ def holm(p_values: ArrayLike) -> FloatArray:
     return out
 
 
-def _failures(coverage: CoverageTable, p_value: float, tarp: float, bins: tuple[CalibrationBin, ...]) -> list[str]:
+def _failures(
+    coverage: CoverageTable, p_value: float, tarp: float, tarp_limit: float, bins: tuple[CalibrationBin, ...]
+) -> list[str]:
     found = [
         f"the {100 * level:.1f} % interval holds {100 * share:.1f} % of the truths, {away:+.1f} standard errors off"
         for level, share, away, limit in zip(
@@ -255,9 +280,7 @@ def _failures(coverage: CoverageTable, p_value: float, tarp: float, bins: tuple[
         if abs(away) > limit
     ]
     found += [f"PIT values are not uniform, p = {p_value:.2g}"] * (p_value <= PIT_LIMIT)
-    # fewer rows scatter more: the threshold is that of 2,000 rows, and as unlikely for fewer
-    limit = TARP_LIMIT * float(np.sqrt(MIN_ROWS / min(coverage.n, MIN_ROWS)))
-    found += [f"TARP is {tarp:.3f} off the diagonal, more than {limit:.3f}"] * (tarp > limit)
+    found += [f"TARP is {tarp:.3f} off the diagonal, more than {tarp_limit:.3f}"] * (tarp > tarp_limit)
     found += [
         f"PIT values are not uniform for {one.by} {one.low:.4g} to {one.high:.4g}, p = {one.adjusted:.2g}"
         for one in bins

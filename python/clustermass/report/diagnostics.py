@@ -81,11 +81,10 @@ def with_intervals(table: Predictions) -> Predictions:
     return table.only(table.is_flat & np.isfinite(table.pit) & np.isfinite(table.tarp))
 
 
-def calibration_rows(items: Sequence[Evaluated], *, seed: int = 0) -> list[Row]:
+def calibration_rows(items: Sequence[Evaluated]) -> list[Row]:
     """The verdict on the intervals of each estimator that gives any, over the rows of the flat mass function.
 
-    All rows count, not one a host as `check_calibration` can choose: massive hosts have more views, and without those
-    the mass function would not be flat. So p values take views of a host as independent, which they are not quite.
+    All rows count: massive hosts have more views, and without those the mass function would not be flat.
     """
     rows = []
     for item in items:
@@ -94,10 +93,9 @@ def calibration_rows(items: Sequence[Evaluated], *, seed: int = 0) -> list[Row]:
             continue
         found = check_calibration(
             table.pit, tarp=table.tarp, log10_pred=table.log10_mass, richness=table.richness.astype(np.float64),
-            seed=seed,
+            groups=table.host_id,
         )  # fmt: skip
-        about = {"estimator": table.name, "n_hosts": int(np.unique(table.host_id).size)}
-        rows.append(about | found.as_dict())
+        rows.append({"estimator": table.name} | found.as_dict())
     return rows
 
 

@@ -29,7 +29,7 @@ def _write_tables(
         "subsampling": tables.curve_rows(items),
         "velocity_errors": tables.velocity_rows(items),
         "diagnostics": diagnostics.diagnostic_rows(items, **options),
-        "calibration": diagnostics.calibration_rows(items, seed=seed),
+        "calibration": diagnostics.calibration_rows(items),
         "coverage": diagnostics.coverage_rows(items),
         "mass_function": diagnostics.mass_function_rows(items, seed=seed),
         "comparisons": diagnostics.comparison_rows(items, **options),
