@@ -16,7 +16,7 @@ import torch
 import clustermass as cm
 from clustermass import _backend
 
-from .cases import nfw_positions
+from . import cases
 
 ROUNDS = 9
 
@@ -97,7 +97,7 @@ def project_form(positions, weights, shape, form):
 def projection(limit):
     n, shape = 10_000_000, (120, 120)
     random = np.random.default_rng(1).uniform(0, 120, (n, 3)).astype(np.float32)
-    clouds = {"random": random, "NFW": nfw_positions(n).astype(np.float32)}
+    clouds = {"random": random, "NFW": cases.nfw_positions(n).astype(np.float32)}
     weights = torch.rand((n, 4), device="cuda")
     figures = []
     for cloud, host in clouds.items():
@@ -146,6 +146,48 @@ def densities(limit):
             peers["torch bmm of ready tables (diagonal, float32)"] = seconds(lambda r=rows, c=cols: torch.bmm(r, c))
         work = f"KDE {cells}^{dims}, about 100 points, full covariance, {clusters} clusters"
         figures.append(row(name, work, clusters, "clusters", time, flops=flops, peers=peers, limit=limit))
+        slopes = torch.rand((clusters, *[cells] * dims), device="cuda")
+        by = cm.differentiate_density(slopes, points, starts, axes=axes)
+        agree(by.points[:few], cm.differentiate_density(slopes[:50].cpu().numpy(), host[:few], offsets[:51],
+                                                        axes=axes).points, 1e-4)  # fmt: skip
+        time = seconds(lambda s=slopes, p=points, o=starts, a=axes: cm.differentiate_density(s, p, o, axes=a), 3)
+        figures.append(row(f"{name} gradient", "of the same", clusters, "clusters", time, limit=limit))
+    return figures
+
+
+def cylinders_one_by_one(positions, velocities, queries, box, rate):
+    """Torch alone, no index: every galaxy against each line of sight (periodic, classical velocities). Counts."""
+    seen, (radius, window) = 0, (cases.LIGHTCONE["aperture"], cases.LIGHTCONE["max_velocity"])
+    for centre, motion, line in zip(*queries, strict=True):
+        line = line / torch.linalg.norm(line)
+        d = torch.remainder(positions - centre + box / 2, box) - box / 2
+        depth = d @ line
+        inside = (d * d).sum(dim=1) - depth**2 <= radius**2
+        seen += (inside & (torch.abs(rate * depth + (velocities - motion) @ line) < window)).sum()
+    return seen
+
+
+def lightcones(limit):
+    n, few = cases.GALAXIES[-1], 20
+    host, (centres, motions, lines) = cases.galaxies(n)[:2], cases.lines_of_sight(n)
+    positions, velocities = (torch.tensor(array, device="cuda") for array in host)
+    index = cm.build_galaxy_index(positions, velocities, box_size=cases.GALAXY_BOX)
+    options = cases.LIGHTCONE
+    want = cm.select_lightcone(cm.build_galaxy_index(*host, box_size=cases.GALAXY_BOX), centres, motions, lines,
+                               **options)  # fmt: skip
+    found = cm.select_lightcone(index, centres, motions, lines, **options)
+    for name in ("offsets", "indices", "velocity"):
+        assert (getattr(found, name).cpu().numpy() == getattr(want, name)).all(), name
+    time = seconds(lambda: cm.build_galaxy_index(positions, velocities, box_size=cases.GALAXY_BOX))
+    figures = [row("G4 index", f"{n} galaxies", n, "galaxies", time, 100 * n, limit=limit)]
+    rate = 100 * options["cosmology"].h * float(options["cosmology"].expansion(options["redshift"]))
+    rate /= 1 + options["redshift"]
+    queries = [torch.tensor(array[:few], device="cuda", dtype=torch.float32) for array in (centres, motions, lines)]
+    slow = seconds(lambda: cylinders_one_by_one(positions, velocities, queries, cases.GALAXY_BOX, rate), 3)
+    peers = {"torch, every galaxy for each line (no index)": slow / few * len(centres)}
+    time = seconds(lambda: cm.select_lightcone(index, centres, motions, lines, **options))
+    work = f"{len(centres)} lines of sight through {n} galaxies, queries prepared on the host"
+    figures.append(row("G4", work, len(centres), "lines of sight", time, peers=peers, limit=limit))
     return figures
 
 
@@ -177,7 +219,7 @@ def images(limit):
 def main(target):
     limit = limits()
     print(json.dumps(limit), flush=True)
-    rows = [figure for part in (projection, densities, draws, images) for figure in part(limit)]
+    rows = [figure for part in (projection, densities, lightcones, draws, images) for figure in part(limit)]
     with open(target, "w") as file:
         json.dump({"device": torch.cuda.get_device_name(), "limits": limit, "rows": rows}, file)
 

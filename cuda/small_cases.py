@@ -73,6 +73,13 @@ def catalogues():
         axes = [(-3, 3, 9 + 2 * k) for k in range(dims)]
         same(f"kde {dims}D", cm.estimate_density(gpu(points), gpu(offsets), axes=axes),
              cm.estimate_density(points, offsets, axes=axes), 1e-11)  # fmt: skip
+        slopes = RNG.normal(size=(50, *[n for _, _, n in axes]))
+        for normalise in ("sum", "density", "none"):
+            how = dict(axes=axes, normalise=normalise)
+            by = cm.differentiate_density(gpu(slopes), gpu(points), gpu(offsets), **how)
+            want = cm.differentiate_density(slopes, points, offsets, **how)
+            same(f"kde gradient {dims}D {normalise}", by.points, want.points, 1e-8)
+            same(f"kde gradient {dims}D {normalise}, weights", by.weights, want.weights, 1e-8)
 
 
 def lightcones():

@@ -34,12 +34,12 @@ DATA = {
     "build_galaxy_index": ("positions", "velocities", "hosts"),
     "select_lightcone": ("index", "centres", "targets"),
     "estimate_density": ("points", "weights", "offsets"),
+    "differentiate_density": ("gradient", "points", "weights", "offsets"),
 }
 
 # files of tests that also run on a device
-MODULES = {
-    f"test_{op}" for op in ("beam", "kde", "lightcone", "noise", "project", "project_gradient", "subsample", "views")
-}
+OPS = ("beam", "kde", "kde_gradient", "lightcone", "noise", "project", "project_gradient", "subsample", "views")
+MODULES = {f"test_{op}" for op in OPS}
 
 
 def home_of(name):

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "clustermass/core/error.hpp"
-#include "clustermass/math/kde_gradient.hpp"
+#include "clustermass/ops/kde_gradient_body.hpp"
 #include "kde_job.hpp"
 
 namespace clustermass::ops {
@@ -159,25 +159,6 @@ void second_moments(const KdePoints<double>& points, const KdeGrid& grid, const 
         for (int j = 0; j < i; ++j) out[3 * j + i] = out[3 * i + j];
 }
 
-math::DensitySlope make_slope(const KdeRule& rule, const Kernel& kernel, const KdeMoments& moments,
-                              const double* second, double by_volume, bool normalises_by_total, int dims) {
-    math::DensitySlope slope{};
-    slope.dims = dims;
-    slope.total = moments.total;
-    slope.total_squares = moments.total_squares;
-    slope.by_total = normalises_by_total ? -by_volume : 0.0;
-    std::copy_n(kernel.shape.precision, 9, slope.precision);
-    const double freedom = moments.total - moments.total_squares / moments.total;
-    if (rule.kernel.size > 0 || !(freedom > 1e-14 * moments.total)) return slope;  // the kernel is what it is
-    double by_kernel[9] = {};
-    math::by_covariance(kernel.shape.precision, second, by_volume, dims, by_kernel);
-    for (int i = 0; i < 9; ++i) slope.by_data[i] = kernel.factor * kernel.factor * by_kernel[i];
-    slope.freedom = freedom;
-    slope.by_data_times_data = math::contract(slope.by_data, moments.covariance, dims);
-    slope.by_factor = 2 * slope.by_data_times_data * math::factor_slope(rule.bandwidth, dims);
-    return slope;
-}
-
 template <class Real>
 struct Results {
     Table<Real> points;
@@ -253,8 +234,7 @@ bool differentiate(const Job<Real>& job, Table<const Real> gradient, std::int64_
             }
             double second[9];
             second_moments(points, job.grid, mean, space, second);
-            slope = make_slope(job.rule, kernel, moments, second, by_volume,
-                               job.rule.normalise == KdeNormalise::density, dims);
+            slope = make_slope(job.rule, kernel, moments, second, by_volume, dims);
         }
     }
     write(slope, points, job.grid, mean, space, first, out);

@@ -9,6 +9,7 @@ namespace clustermass::bindings {
 // One declaration per op; each lives in bind_<op>.cpp.
 void bind_beam(py::module_& m);
 void bind_kde(py::module_& m);
+void bind_kde_gradient(py::module_& m);
 void bind_lightcone(py::module_& m);
 void bind_memory(py::module_& m);
 void bind_noise(py::module_& m);
@@ -51,6 +52,7 @@ PYBIND11_MODULE(CM_CUDA_MODULE, m, py::mod_gil_not_used()) {
     clustermass::bindings::register_errors();
     clustermass::bindings::bind_beam(m);
     clustermass::bindings::bind_kde(m);
+    clustermass::bindings::bind_kde_gradient(m);
     clustermass::bindings::bind_lightcone(m);
     clustermass::bindings::bind_memory(m);
     clustermass::bindings::bind_noise(m);

@@ -90,3 +90,11 @@ def lightcone_fill_f64(index: Sequence[int], n: int, queries: Sequence[int], n_q
     origin: Sequence[float], cell_size: Sequence[float], box: float, table_start: float, table_per_step: float,
     max_velocity: float, is_cone: bool, is_relativistic: bool, device: int, stream: int) -> None: ...  # fmt: skip
 def lightcone_scratch(n_queries: int) -> int: ...
+def kde_gradient_f32(points: int, n: int, dims: int, offsets: int, weights: int, axes: Sequence[float],
+    kernel: int, kernel_size: int, gradient: int, clusters: int, cells: int, scratch: int, scratch_size: int,
+    by_points: int, by_weights: int, *, bandwidth: int, factor: float, normalise: int, device: int,
+    stream: int) -> None: ...  # fmt: skip
+def kde_gradient_f64(points: int, n: int, dims: int, offsets: int, weights: int, axes: Sequence[float],
+    kernel: int, kernel_size: int, gradient: int, clusters: int, cells: int, scratch: int, scratch_size: int,
+    by_points: int, by_weights: int, *, bandwidth: int, factor: float, normalise: int, device: int,
+    stream: int) -> None: ...  # fmt: skip

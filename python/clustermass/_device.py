@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple, cast
@@ -64,11 +66,12 @@ class DeviceArray:
         if self.dtype == dtype:
             return self
         owner = self.owner
-        if _is_tensor(owner):
-            return _wrap_known(owner.to(getattr(sys.modules["torch"], dtype.name)), self)
-        if not hasattr(owner, "astype"):
+        if not _is_tensor(owner) and not hasattr(owner, "astype"):
             raise DTypeError(f"a {_kind(owner)} of dtype {self.dtype} must have dtype {dtype}: convert it first")
-        return _wrap_known(owner.astype(dtype), self)
+        with _room(self.device, self.shape, dtype):
+            if _is_tensor(owner):
+                return _wrap_known(owner.to(getattr(sys.modules["torch"], dtype.name)), self)
+            return _wrap_known(owner.astype(dtype), self)
 
 
 class Together(NamedTuple):
@@ -163,15 +166,45 @@ def empty(shape: tuple[int, ...], dtype: Any, beside: DeviceArray | None) -> Any
     dtype = np.dtype(dtype)
     if beside is None:
         return np.empty(shape, dtype)
-    try:
+    with _room(beside.device, shape, dtype):
         return _wrap_known(_new(shape, dtype, beside), beside)
+
+
+def scratch(n: int, each: int, dtype: Any, beside: DeviceArray) -> DeviceArray:
+    """Memory for as many of n pieces of work as there is room for, `each` numbers a piece; kernels take them in turn.
+
+    At most half of what the driver calls free is asked for. Where even that is refused (memory in pieces, another
+    process that takes it), half as much is tried, down to one piece.
+
+    Raises
+    ------
+    DeviceError
+        If there is no room for one piece.
+    """
+    dtype = np.dtype(dtype)
+    at_once = int(_backend.cuda().items_at_once(n, each * dtype.itemsize, beside.device))
+    while True:
+        try:
+            found: DeviceArray = empty((at_once * each,), dtype, beside)
+            return found
+        except DeviceError:
+            if at_once <= 1:
+                raise
+        at_once //= 2
+
+
+@contextmanager
+def _room(device: int, shape: tuple[int, ...], dtype: Any) -> Iterator[None]:
+    """Turn what an allocator says where memory is used up, each library in its words, into a DeviceError."""
+    try:
+        yield
     except Exception as exc:
         said = f"{type(exc).__name__} {exc}".lower()
         if not any(words in said for words in ("outofmemory", "out_of_memory", "out of memory")):
             raise
         raise DeviceError(
-            f"CUDA device {beside.device} has no room for {prod(shape) * dtype.itemsize / 2**30:.3g} GiB "
-            f"(shape {shape}, {dtype}): {exc}"
+            f"CUDA device {device} has no room for {prod(shape) * np.dtype(dtype).itemsize / 2**30:.3g} GiB "
+            f"(shape {shape}, {np.dtype(dtype)}): {exc}"
         ) from exc
 
 
@@ -256,7 +289,8 @@ def _of_tensor(tensor: Any, name: str) -> DeviceArray:
     except TypeError as exc:
         raise DTypeError(f"`{name}` must be of float32, float64 or integers, got dtype {tensor.dtype}") from exc
     if tensor.is_neg() or not tensor.is_contiguous():
-        tensor = tensor.resolve_neg().contiguous()
+        with _room(tensor.device.index, tuple(tensor.shape), dtype):
+            tensor = tensor.resolve_neg().contiguous()
     stream = torch.cuda.current_stream(tensor.device).cuda_stream
     return DeviceArray(tensor, tensor.data_ptr(), tuple(tensor.shape), dtype, tensor.device.index, int(stream))
 
@@ -271,7 +305,8 @@ def _of_interface(array: Any, name: str) -> DeviceArray:
     if not _is_c_order(shape, told.get("strides"), dtype.itemsize):
         if type(array).__module__.split(".")[0] != "cupy":
             raise ArrayError(f"`{name}` must be in C order, got shape {shape} with strides {told['strides']}")
-        return _of_interface(sys.modules["cupy"].ascontiguousarray(array), name)
+        with _room(int(array.device.id), shape, dtype):
+            return _of_interface(sys.modules["cupy"].ascontiguousarray(array), name)
     address = int(told["data"][0] or 0)
     if address:
         device = int(_backend.cuda().device_of(address))

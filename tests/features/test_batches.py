@@ -96,6 +96,22 @@ def test_sub_samples_are_members_without_repeats(monkeypatch):
     assert not np.array_equal(parts[items.index(5)], others[again.index(5)])  # drawn anew at every step
 
 
+def test_sizes_are_given_on_the_host_so_that_no_step_reads_them_back(monkeypatch):
+    given = []
+
+    def spy(offsets, *, count, items, **rest):
+        given.append((offsets, count, items))
+        return cm.draw_subsamples(offsets, count=count, items=items, **rest)
+
+    monkeypatch.setattr("clustermass.features.batches.draw_subsamples", spy)
+    source = batcher()
+    batch = source.batch(1)
+    [(offsets, count, items)] = given
+    assert type(offsets) is type(count) is np.ndarray
+    assert items is batch.items
+    assert items.device == source.points.device
+
+
 def test_fractions_lie_between_the_two(monkeypatch):
     shares = []
     for step in range(40):

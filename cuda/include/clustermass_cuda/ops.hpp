@@ -162,4 +162,12 @@ void estimate_density(const Table<const Real>& points, const std::int64_t* offse
                       const double* axes, const ops::KdeRule& rule, int form, const Queue& queue, Span<double> scratch,
                       const Table<Real>& out);
 
+/// As ops::differentiate_density, cell by cell. `gradient` (clusters, cells), `by_points` (n, dims) and `by_weights`
+/// (n) lie on the device, arguments beside them as for estimate_density. `scratch`: four numbers per point. A cluster
+/// with a point that is NaN or infinite gives NaN.
+template <class Real>
+void differentiate_density(const Table<const Real>& points, const std::int64_t* offsets, const Real* weights,
+                           const double* axes, const ops::KdeRule& rule, const Table<const Real>& gradient,
+                           const Queue& queue, Span<double> scratch, Real* by_points, Real* by_weights);
+
 }  // namespace clustermass::cuda

@@ -46,7 +46,7 @@ class PhaseSpaceBatcher:
     replacement; a Gaussian error added to their velocities; for a random half of the clusters the sign of all
     velocities changed; `estimate_density`. The catalogue stays on the device of `points`. What is decided per cluster
     (order, fraction, flip) is worked out on the host, which knows the number of members of each from the start, and
-    sent along; nothing is fetched back by this class.
+    sent along; nothing is fetched back, and no step waits for the device.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class PhaseSpaceBatcher:
         Whether half of the clusters get their velocities mirrored: the sign of the line of sight is a convention.
     n_threads : int
         Threads of the native backend.
-    backend : {"auto", "native", "numba"}
-        An explicit choice never falls back to another.
+    backend : {"auto", "native", "numba", "cuda"}
+        An explicit choice never falls back to another. A catalogue on a CUDA device is worked on there.
 
     Raises
     ------
@@ -167,10 +167,10 @@ class PhaseSpaceBatcher:
         members = np.diff(self._starts)[clusters]
         counts = self._counts(clusters, members, step)
         local = np.concatenate([[0], np.cumsum(members)])
-        items, local_starts = self._on_device(clusters), self._on_device(local)
-        draws = draw_subsamples(
-            local_starts, count=self._on_device(counts), seed=_mixed(self.seed, _DRAW, step), items=items,
-            n_threads=self._threads, backend=self._backend,  # type: ignore[arg-type]
+        items = self._on_device(clusters)
+        draws = draw_subsamples(  # sizes from the host, keys on the device: drawn there, and nothing is read back
+            local, count=counts, seed=_mixed(self.seed, _DRAW, step), items=items, n_threads=self._threads,
+            backend=self._backend,  # type: ignore[arg-type]
         )  # fmt: skip
         drawn: Any = draws.indices
         points = self.points[drawn + self._per_galaxy(self._starts[clusters] - local[:-1], counts)]
@@ -229,8 +229,10 @@ class PhaseSpaceBatcher:
         return values
 
     def _on_device(self, values: NDArray[Any]) -> torch.Tensor:
-        there: torch.Tensor = self._torch.from_numpy(np.ascontiguousarray(values))
-        return there.to(self.points.device, non_blocking=True)
+        here: torch.Tensor = self._torch.from_numpy(np.ascontiguousarray(values))
+        if self.points.device.type == "cpu":
+            return here
+        return here.pin_memory().to(self.points.device, non_blocking=True)  # else the copy may wait for the stream
 
     def _per_galaxy(self, per_cluster: NDArray[Any], counts: NDArray[np.int64]) -> torch.Tensor:
         """Repeated for each galaxy; the length is known here, so that no one waits for the device to tell."""

@@ -62,14 +62,15 @@ def draw_subsamples(
     n_threads : int
         Threads of the native backend.
     backend : {"auto", "native", "numba", "cuda"}
-        An explicit choice never falls back to another. Offsets on a CUDA device are worked on there.
+        An explicit choice never falls back to another. Offsets or items on a CUDA device are worked on there.
 
     Returns
     -------
     Subsamples
         Indices into the flat values, int64. A draw is a set: its order carries no meaning and is not random. For
-        `offsets` on a CUDA device: arrays of the same library, on that device. How much is drawn depends on `offsets`,
-        so they are read back, which waits for the device once.
+        `offsets` or `items` on a CUDA device: arrays of the same library, on that device. How much is drawn depends on
+        `offsets` and `fraction` or `count`: where those lie on the device they are read back, which waits for it once;
+        where they are given on the host beside `items` on the device, nothing waits.
 
     Raises
     ------
@@ -99,7 +100,10 @@ def draw_subsamples(
     >>> bool(((members >= 4) & (members < 10)).all())
     True
     """
-    beside, (given, keys) = _device.together(offsets=offsets, items=items)
+    given, keys = _device.wrap(offsets, "offsets"), _device.wrap(items, "items")
+    if _device.is_on_device(given):
+        _device.together(offsets=given, items=keys)
+    beside = _device.beside(given) or _device.beside(keys)
     starts = _validate.offsets(_device.download(given))
     fraction, count = (_device.download(_device.wrap(value, "fraction")) for value in (fraction, count))
     members = np.diff(starts)

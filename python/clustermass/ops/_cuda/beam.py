@@ -12,8 +12,7 @@ def _run(name: str, images: DeviceArray, taps: DeviceArray, reach: DeviceArray, 
     cuda = _backend.cuda()
     items, rows, _ = images.shape
     per_image = rows * out.shape[2]
-    at_once = cuda.items_at_once(items, per_image * out.itemsize, out.device)
-    scratch = _device.empty((at_once * per_image,), out.dtype, out)
+    scratch = _device.scratch(items, per_image, out.dtype, out)
     getattr(cuda, name)(
         images.address, *images.shape, taps.address, *taps.shape, reach.address, scratch.address, scratch.size,
         out.address, margin=margin, device=out.device, stream=out.stream,

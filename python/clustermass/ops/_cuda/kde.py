@@ -13,11 +13,11 @@ def _run(name: str, points: DeviceArray, offsets: DeviceArray, weights: DeviceAr
          kernel: DeviceArray, out: DeviceArray, params: dict[str, float]) -> bool:  # fmt: skip
     cuda = _backend.cuda()
     clusters, cells = out.shape
-    size = 0 if out.itemsize == 8 else cells * cuda.items_at_once(clusters, 8 * cells, out.device)
-    scratch = _device.empty((size,), np.float64, out)
+    each = 0 if out.itemsize == 8 else cells  # float64 grids are summed in place
+    scratch = _device.scratch(clusters, each, np.float64, out)
     getattr(cuda, name)(
         points.address, *points.shape, offsets.address, weights.address, axes.ravel().tolist(), kernel.address,
-        kernel.size, scratch.address, size, out.address, clusters, cells, **params, device=out.device,
+        kernel.size, scratch.address, scratch.size, out.address, clusters, cells, **params, device=out.device,
         stream=out.stream,
     )  # fmt: skip
     return not _device.checks_values() or bool(np.isfinite(_device.download(out)).all())

@@ -15,8 +15,7 @@ def subsample(starts: DeviceArray, keys: DeviceArray, draw_offsets: DeviceArray,
     """As the other backends; `max_members` is the size of the largest item."""
     cuda = _backend.cuda()
     n_rows = len(draw_offsets) - 1
-    workers = cuda.items_at_once(min(n_rows, _ROWS_AT_ONCE), 4 * max_members, indices.device)
-    scratch = _device.empty((workers * max_members,), np.int32, indices)
+    scratch = _device.scratch(min(n_rows, _ROWS_AT_ONCE), max_members, np.int32, indices)
     cuda.subsample(
         starts.address, keys.address, len(keys), draw_offsets.address, indices.address, len(indices), scratch.address,
         scratch.size, max_members=max_members, n_draws=n_draws, seed=seed, device=indices.device, stream=indices.stream,

@@ -47,14 +47,13 @@ def _views(name: str, arrays: dict[str, DeviceArray], centres: DeviceArray, rota
            pixel_size: DeviceArray, out: DeviceArray, params: dict[str, Any]) -> None:  # fmt: skip
     cuda = _backend.cuda()
     n_views, channels, rows, cols = out.shape
-    size = 0 if out.itemsize == 8 else channels * rows * cols  # float64 images are summed in place
-    size *= cuda.items_at_once(n_views, 8 * channels * rows * cols, out.device)
-    scratch = _device.empty((size,), np.float64, out)
+    each = 0 if out.itemsize == 8 else channels * rows * cols  # float64 images are summed in place
+    scratch = _device.scratch(n_views, each, np.float64, out)
     if name == "views_f32" and out.itemsize == 8:
         name = "views_f32_into_f64"
     getattr(cuda, name)(
         [arrays[key].address for key in _HELD], *arrays["weights"].shape, centres.address, rotations.address,
-        pixel_size.address, n_views, pixel_size.size, out.address, rows, cols, scratch.address, size, **params,
+        pixel_size.address, n_views, pixel_size.size, out.address, rows, cols, scratch.address, scratch.size, **params,
         device=out.device, stream=out.stream,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from ... import _validate
 from ...errors import DomainError
 from .. import subsample as _subsample
 from .._tensors import without_tensors
-from ._bridge import arrays, optional, signed, tensor_of, tensors, unsigned
+from ._bridge import arrays, optional, signed, tensor_of, unsigned
 
 
 @torch.library.custom_op(
@@ -36,8 +36,18 @@ def subsample(
 @subsample.register_fake
 def _(offsets: Tensor, fraction: Tensor | None, count: Tensor | None, n_draws: int, *rest: Any) -> Any:
     n = torch.library.get_ctx().new_dynamic_size()
-    rows = (offsets.shape[0] - 1) * n_draws + 1
-    return offsets.new_empty([n], dtype=torch.int64), offsets.new_empty([rows], dtype=torch.int64)
+    rows, beside = (offsets.shape[0] - 1) * n_draws + 1, _beside(offsets, rest[1])
+    return beside.new_empty([n], dtype=torch.int64), beside.new_empty([rows], dtype=torch.int64)
+
+
+def _beside(offsets: Tensor, items: Tensor | None) -> Tensor:
+    """Which of the two says where the draws are made."""
+    return offsets if items is None or offsets.device.type != "cpu" else items
+
+
+def _given(name: str, value: Any) -> Tensor | None:
+    """Tensors stay where they are; arrays stay on the host, where the sizes of the draws are worked out."""
+    return optional(name, value, value if isinstance(value, Tensor) else torch.empty(0))
 
 
 def draw_subsamples(
@@ -46,10 +56,10 @@ def draw_subsamples(
 ) -> _subsample.Subsamples:  # fmt: skip
     if (fraction is None) == (count is None):
         raise DomainError(f"give exactly one of `fraction` and `count`, got {'neither' if count is None else 'both'}")
-    beside = next(a for a in (offsets, fraction, count, items) if isinstance(a, Tensor))
-    _, starts = tensors(beside=beside, offsets=offsets)
-    share, number = optional("fraction", fraction, beside), optional("count", count, beside)
-    keys = optional("items", items, beside)
+    given = _given("offsets", offsets)
+    starts = torch.empty(0, dtype=torch.int64) if given is None else given
+    share, number = _given("fraction", fraction), _given("count", count)
+    keys = _given("items", items) if isinstance(items, Tensor) else optional("items", items, starts)
     seed = signed(_validate.seed(seed))
     indices, rows = subsample(starts, share, number, n_draws, seed, keys, n_threads, backend)
     return _subsample.Subsamples(indices, rows, n_draws)
