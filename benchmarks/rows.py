@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, caustics, floor, kde, lightcones, peers, support
+from . import cases, caustics, dispersions, floor, kde, lightcones, peers, support
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -186,6 +186,9 @@ ROWS = {
     "L1": lightcones.l1,
     "L2": lightcones.l2,
     "L3": lightcones.l3,
+    "E2": dispersions.e2,
+    "E2-gapper": dispersions.e2_gapper,
+    "E2-std": dispersions.e2_std,
     "E1": support.e1,
     "E3-caustic": caustics.e3_caustic,
 }

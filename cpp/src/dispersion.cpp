@@ -76,7 +76,46 @@ LocationAndScale measure(const double* values, std::int64_t n, Dispersion method
 
 struct Workspace {
     std::vector<double> values, error, scratch;
+    std::vector<std::uint32_t> ends;
+
+    explicit Workspace(std::int64_t largest) : ends(std::size_t(largest) + 1) {
+        for (auto* numbers : {&values, &scratch, &error}) numbers->resize(std::size_t(largest));
+    }
 };
+
+/// Numbers into buckets of equal width, one a number, and each bucket by insertion: velocities are spread widely enough
+/// that few share one. Where many do, the ordinary sort.
+void sort_many(double* values, std::int64_t n, double* scratch, std::uint32_t* ends) {
+    constexpr std::uint32_t kCrowd = 64;
+    const auto [low, high] = std::minmax_element(values, values + n);
+    const double first = *low, per_width = double(n - 1) / (*high - first);
+    if (!std::isfinite(per_width) || n > std::numeric_limits<std::int32_t>::max()) {
+        std::sort(values, values + n);
+        return;
+    }
+    const auto bucket = [&](double value) { return std::min(std::int64_t((value - first) * per_width), n - 1); };
+    std::fill_n(ends, n + 1, 0u);
+    for (std::int64_t i = 0; i < n; ++i) ++ends[bucket(values[i]) + 1];
+    if (*std::max_element(ends, ends + n + 1) > kCrowd) {
+        std::sort(values, values + n);
+        return;
+    }
+    for (std::int64_t i = 0; i < n; ++i) ends[i + 1] += ends[i];
+    for (std::int64_t i = 0; i < n; ++i) scratch[ends[bucket(values[i])]++] = values[i];
+    for (std::int64_t i = 0; i < n; ++i) {
+        const double value = scratch[i];
+        std::int64_t at = i;
+        for (; at > 0 && values[at - 1] > value; --at) values[at] = values[at - 1];
+        values[at] = value;
+    }
+}
+
+void sort(std::int64_t n, Workspace& space) {
+    if (n <= kFew)
+        loops().sort_few(space.values.data(), n, space.scratch.data());
+    else
+        sort_many(space.values.data(), n, space.scratch.data(), space.ends.data());
+}
 
 struct Measured {
     LocationAndScale of;
@@ -84,17 +123,15 @@ struct Measured {
     double slowest, fastest;  ///< range of the velocities used
 };
 
-/// `values` are sorted here where that is needed.
-Measured measure_cluster(double* values, std::int64_t n, const DispersionRule& rule, double* scratch) {
+/// The first n values of `space`, which are sorted here where that is needed.
+Measured measure_cluster(std::int64_t n, const DispersionRule& rule, Workspace& space) {
     constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     if (n < 2) return {{kNaN, kNaN}, n, kNaN, kNaN};
+    const double* const values = space.values.data();
     if (rule.method == Dispersion::std && rule.clip == 0)
         return {measure(values, n, rule.method), n, -kInfinity, kInfinity};
-    if (n <= kFew)
-        loops().sort_few(values, n, scratch);
-    else
-        std::sort(values, values + n);
+    sort(n, space);
     std::int64_t first = 0, last = n;
     LocationAndScale now = measure(values, n, rule.method);
     for (std::int64_t turn = 0; rule.clip > 0 && turn < rule.max_iterations; ++turn) {
@@ -122,7 +159,7 @@ public:
         bool good = load(velocity_.data + first, n, space.values.data());
         if (good && error_.size) good = load(error_.data + first, n, space.error.data());
         if (!good) return false;
-        Measured found = measure_cluster(space.values.data(), n, rule_, space.scratch.data());
+        Measured found = measure_cluster(n, rule_, space);
         if (error_.size && found.n_used >= 2)
             found.of.scale = math::without_errors(found.of.scale, mean_square_error(first, n, found, space));
         out_.sigma[cluster] = found.of.scale;
@@ -162,8 +199,7 @@ bool velocity_dispersions(Span<const Real> velocity, Span<const std::int64_t> of
     const Measuring<Real> measure_one(velocity, offsets, error, rule, out);
     std::atomic<bool> good{true};
     each_cluster(offsets, run, [&](std::int64_t first, std::int64_t last, std::int64_t largest) {
-        Workspace space;
-        for (auto* numbers : {&space.values, &space.scratch, &space.error}) numbers->resize(std::size_t(largest));
+        Workspace space(largest);
         for (std::int64_t cluster = first; cluster < last && good; ++cluster)
             if (!measure_one(cluster, space)) good = false;
     });

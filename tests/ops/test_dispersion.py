@@ -13,7 +13,7 @@ from tests.reference import dispersion as reference
 from tests.tolerances import DISPERSION
 
 METHODS = ("std", "gapper", "biweight")
-RICHNESS = (0, 1, 2, 3, 4, 5, 8, 17, 40, 100, 191, 192, 193, 700)
+RICHNESS = (0, 1, 2, 3, 4, 5, 8, 17, 40, 63, 64, 65, 100, 700)
 
 
 def batch(rng, dtype=float, richness=RICHNESS, outliers=True):
@@ -112,6 +112,23 @@ def test_errors_are_subtracted_in_quadrature(backend, rng):
     np.testing.assert_allclose(less.sigma, np.sqrt(np.maximum(plain.sigma**2 - 120.0**2, 0)), rtol=1e-12)
     huge = cm.velocity_dispersions(velocity, offsets, velocity_error=1e5, backend=backend)
     assert np.nanmax(huge.sigma) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["outlier", "two values", "tiny", "huge", "ramp", "ties"])
+def test_rich_clusters_of_odd_spread(backend, rng, kind):
+    """What a sort by value could stumble over."""
+    n = 900
+    velocity = {
+        "outlier": np.append(rng.normal(0, 700, n - 1), 1e99),
+        "two values": np.where(rng.random(n) < 0.5, -300.0, 300.0),
+        "tiny": rng.normal(0, 1, n) * 1e-310,
+        "huge": rng.normal(0, 1, n) * 1e98,
+        "ramp": np.arange(n)[::-1] * 1.0,
+        "ties": rng.normal(0, 700, n).round(-2),
+    }[kind]
+    want = reference.velocity_dispersions(velocity, [0, n], "gapper")
+    got = cm.velocity_dispersions(velocity, [0, n], method="gapper", backend=backend)
+    np.testing.assert_allclose([got.sigma, got.location], want[:2], rtol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -80,7 +80,7 @@ def velocity_dispersions(
     Fewer than two galaxies, or fewer than two left by the clipping: NaN. Clusters whose median absolute deviation is 0
     have a biweight scale of 0, as in astropy. Accuracy: 1e-13 of the definition. Determinism: bitwise independent of
     `n_threads`, of the batch and of the instruction set. Cost: two passes ("std"), or a sort and a pass; with 100
-    galaxies a cluster more than 10^6 ("std") and 3 x 10^5 clusters/s on one core.
+    galaxies a cluster on the average 9 million ("std") and 0.8 million clusters/s on one core.
 
     References
     ----------

@@ -21,7 +21,7 @@ struct BiweightSums {
 };
 
 /// Numbers that `sort_few` is meant for.
-inline constexpr std::int64_t kFew = 192;
+inline constexpr std::int64_t kFew = 64;
 
 /// Velocities up to this are taken [km/s]: their squares and sums of these are far from overflow.
 inline constexpr double kFastest = 1e100;
