@@ -11,12 +11,6 @@ from .folder import Evaluated, read_folder, write_json
 from .interlopers import Surroundings, interloper_rows
 
 
-def write_tables(folder: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> dict[str, list[tables.Row]]:
-    """Write the tables of all predictions in a folder as CSV and JSON; returns them by name."""
-    items = read_folder(folder)
-    return _write_tables(folder, tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed), n_bootstrap, seed)
-
-
 def _write_tables(
     folder: Path, summaries: list[tables.Summary], n_bootstrap: int, seed: int
 ) -> dict[str, list[tables.Row]]:
