@@ -45,12 +45,10 @@ class DynamicalMass(Estimator):
 
     Flags: ``too_few_galaxies`` below five galaxies, NaN below three; ``out_of_support`` and NaN where velocities or
     places do not differ, errors exceed the dispersion, or the mean density within the galaxies' sphere is below 0.1 or
-    above 1e5 times critical; ``missing_input`` and NaN where the method needs places on the sky and only radii are
-    known (all y are 0); ``not_converged`` where M200c and the concentration did not settle.
+    above 1e5 times critical; ``not_converged`` where M200c and the concentration did not settle.
     """
 
     surface_factor: Callable[[FloatArray], FloatArray] | None = None  #: of what the estimator leaves out at the edge
-    _needs_sky: bool = False  # whether radii alone are not enough
 
     def __init__(self, interlopers: str) -> None:
         self.interlopers = check.choice(interlopers, "interlopers", INTERLOPERS)
@@ -85,28 +83,21 @@ class DynamicalMass(Estimator):
             columns = [None if column is None else column[keep] for column in columns]
         redshift = per_cluster(clusters.redshift, "redshift", n)
         mass, error, reach = (np.full(n, np.nan) for _ in range(3))
-        flat = np.zeros(n, np.bool_)
         for rows, members in equal_richness(offsets, FEWEST):
             x, y, v = (np.asarray(column[members], np.float64) for column in columns[:3])
             proper = 1.0 / (1.0 + redshift[rows, None])
-            flat[rows] = ~y.any(axis=1)
             mass[rows], error[rows] = self._masses(x * proper, y * proper, v)
             mass[rows] *= 1.0 if columns[3] is None else _without_errors(v, np.asarray(columns[3][members]))
             reach[rows] = np.sqrt(x * x + y * y).max(axis=1)
-        if self._needs_sky:
-            mass[flat] = np.nan
         m200c, settled = m200c_of_aperture(mass, reach, clusters.cosmology, redshift, self.surface_factor)
-        return self._posterior(m200c, error, np.diff(offsets), settled, flat & self._needs_sky)
+        return self._posterior(m200c, error, np.diff(offsets), settled)
 
     @staticmethod
-    def _posterior(
-        mass: FloatArray, error: FloatArray, n_used: NDArray[np.int64], settled: Any, missing: Any
-    ) -> MassPosterior:
+    def _posterior(mass: FloatArray, error: FloatArray, n_used: NDArray[np.int64], settled: Any) -> MassPosterior:
         known = np.isfinite(mass)
         enough = n_used >= FEWEST
         flags = np.where(n_used < FEW, np.uint32(FLAGS["too_few_galaxies"]), np.uint32(0))
-        flags |= np.where(missing & enough, np.uint32(FLAGS["missing_input"]), np.uint32(0))
-        flags |= np.where(~known & enough & ~missing, np.uint32(FLAGS["out_of_support"]), np.uint32(0))
+        flags |= np.where(~known & enough, np.uint32(FLAGS["out_of_support"]), np.uint32(0))
         flags |= np.where(known & ~settled, np.uint32(FLAGS["not_converged"]), np.uint32(0))
         width = np.hypot(PROJECTION_SCATTER, error) / np.log(10.0)
         return MassPosterior.from_gaussian(np.log10(mass), width, "M200c", flags=flags)

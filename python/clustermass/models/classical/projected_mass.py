@@ -11,7 +11,7 @@ from ... import _validate as check
 from ...constants import NEWTON
 from .aperture_mass import projected_surface_factor
 from .dynamical import DynamicalMass, jackknife
-from .galaxy_pairs import separations, squared_differences_times_separations
+from .galaxy_pairs import separations, squared_differences_times_separations, unfold_radii
 
 FloatArray = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def median_masses(x: FloatArray, y: FloatArray, velocity: FloatArray) -> tuple[F
     """
     n = x.shape[1]
     dv = velocity[:, :, None] - velocity[:, None, :]
-    terms = dv * dv * separations(x, y, slice(None))
+    terms = dv * dv * separations(*unfold_radii(x, y), slice(None))
     upper = terms[:, *np.triu_indices(n, 1)]
     low, median, high = np.quantile(upper, [0.5 - _SPACING, 0.5, 0.5 + _SPACING], axis=1)
     below = (terms <= median[:, None, None]).sum(axis=2)
@@ -100,7 +100,8 @@ class ProjectedMass(DynamicalMass):
     Parameters
     ----------
     kind : {"projected", "average", "median"}
-        "average" and "median" need places on the sky, "projected" radii only.
+        "projected" needs radii only. Where only radii are known (all y are 0) "average" takes the mean separation over
+        all angles, and "median" the separations of galaxies that stand at the golden angle from one to the next.
     orbits : {"isotropic", "radial", "circular"}
         Of the projected mass: factor 32 / pi, 64 / pi or 64 / (3 pi).
     surface_term : bool
@@ -137,7 +138,6 @@ class ProjectedMass(DynamicalMass):
         self.surface_term = bool(surface_term)
         has_term = surface_term and kind == "projected" and orbits == "isotropic"
         self.surface_factor = projected_surface_factor if has_term else None
-        self._needs_sky = kind != "projected"
         self.name = "projected-mass" if kind == "projected" else f"projected-mass-{kind}"
 
     def _masses(self, x: FloatArray, y: FloatArray, velocity: FloatArray) -> tuple[FloatArray, FloatArray]:

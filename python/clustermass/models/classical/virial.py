@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...constants import NEWTON
 from .aperture_mass import virial_surface_factor
 from .dynamical import DynamicalMass, jackknife
-from .galaxy_pairs import inverse_separations, ring_separations
+from .galaxy_pairs import inverse_separations
 
 FloatArray = NDArray[np.float64]
 
@@ -43,10 +43,7 @@ def virial_masses(x: FloatArray, y: FloatArray, velocity: FloatArray) -> tuple[F
     """
     n = x.shape[1]
     from_mean = velocity - velocity.mean(axis=1, keepdims=True)
-    inverse = np.empty_like(x)
-    flat = ~y.any(axis=1)
-    inverse[~flat] = inverse_separations(x[~flat], y[~flat])
-    inverse[flat] = ring_separations(np.abs(x[flat]))
+    inverse = inverse_separations(x, y)
     squares, pairs = (from_mean**2).sum(axis=1), 0.5 * inverse.sum(axis=1)
     without = squares[:, None] - n / (n - 1) * from_mean**2, pairs[:, None] - inverse
     with np.errstate(divide="ignore", invalid="ignore"):
