@@ -72,6 +72,16 @@ def test_a_pair_has_the_same_bits_in_any_batch(rng):
         np.testing.assert_array_equal(part, whole[np.ix_(chosen, chosen)])
 
 
+def test_many_columns_are_worked_on_in_parts(rng):
+    """Above 5e7 distances a block of rows is compared with some columns at a time."""
+    rows = ragged(rng, [50] * 10, 2, np.float32)
+    points, offsets = ragged(rng, [80] * 4000, 2, np.float32)
+    whole = cm.knn_divergences(*rows, others=(points, offsets), n_threads=2)
+    halves = [(0, 2001), (2001, 4000)]
+    apart = [cm.knn_divergences(*rows, others=(points[80 * a : 80 * b], offsets[: b - a + 1])) for a, b in halves]
+    np.testing.assert_array_equal(whole, np.concatenate(apart, axis=1))
+
+
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
 @pytest.mark.parametrize("form", FORMS[:2], ids=["kl", "0.5"])
 def test_result_does_not_depend_on_threads(rng, n_threads, form):
