@@ -20,7 +20,7 @@ from .samples import FloatArray, Samples, Scaler, galaxy_samples
 from .table import DivergenceTable, divergences
 from .tuning import Choice, Machine, one_thread_each, train, tune
 
-MAX_TRAINING = 3000  #: clusters to fit, unless said otherwise
+MAX_TRAINING = 1000  #: clusters to fit, unless said otherwise
 _CHUNK = 2048  # clusters that are predicted together where they do not depend on each other
 _NUMBERS = ("sigma", "cost", "nu", "below", "above", "reach", "unit")
 
