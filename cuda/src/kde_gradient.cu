@@ -11,7 +11,9 @@ namespace {
 constexpr int kThreads = int(kThreadsPerBlock);
 constexpr int kTile = int(kThreadsPerBlock / kWarp);  ///< points at a time: kWarp threads share the cells of one
 constexpr int kSecond = 6, kKept = 4, kSums = kKept + kSecond;  ///< of a point: g e, times d; times d d^T
-constexpr int kUpper[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
+
+/// Place of (a, b) in an upper triangle {00, 01, 02, 11, 12, 22}.
+CM_HD int upper(int a, int b) { return a <= b ? a * (5 - a) / 2 + b : b * (5 - b) / 2 + a; }
 
 struct Shared : KdeCluster {
     double shift;                       ///< power of 2 that all terms are multiplied by; a sum of 1 divides it out
@@ -138,7 +140,7 @@ private:
                 sum[0] += term;
                 for (int a = 0; a < 3; ++a) {
                     sum[1 + a] += term * d[a];
-                    for (int b = a; b < 3; ++b) sum[kKept + kUpper[a][b]] += term * d[a] * d[b];
+                    for (int b = a; b < 3; ++b) sum[kKept + upper(a, b)] += term * d[a] * d[b];
                 }
             }
         for (int q = 0; q < kSums; ++q) partial[q * kThreads + place.thread] = sum[q];
@@ -169,7 +171,7 @@ private:
         if (shared.is_empty != 0) return;
         double second[9] = {};
         for (int a = 0; a < grid.dims; ++a)
-            for (int b = 0; b < grid.dims; ++b) second[3 * a + b] = shared.second[kUpper[grid.slot[a]][grid.slot[b]]];
+            for (int b = 0; b < grid.dims; ++b) second[3 * a + b] = shared.second[upper(grid.slot[a], grid.slot[b])];
         shared.slope = ops::make_slope(rule, shared.kernel, shared.moments, second, shared.by_volume, grid.dims);
     }
 
