@@ -39,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "PhaseSpaceBatcher": "features.batches",
     "Predictions": "evaluation.predictions",
     "ResidualSummary": "evaluation.residuals",
+    "ShearProfiles": "models.classical.shear_profiles",
     "Subsamples": "ops.subsample",
     "Survey": "features.cluster_settings",
     "Targets": "features.targets",
@@ -176,6 +177,7 @@ if TYPE_CHECKING:
     from .models.base import Estimator as Estimator
     from .models.classical.caustic import CausticProfiles as CausticProfiles
     from .models.classical.caustic import caustic_profiles as caustic_profiles
+    from .models.classical.shear_profiles import ShearProfiles as ShearProfiles
     from .models.posterior import MassPosterior as MassPosterior
     from .models.registry import make_estimator as make_estimator
     from .models.store import load_estimator as load_estimator

@@ -23,6 +23,7 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"quantity": "l_x_core_excised", "evolution": 7.0 / 3.0},
     ),
     "l-x-m": ("classical.luminosity_mass", "LuminosityMass", {}),
+    "lensing": ("classical.lensing", "ShearFit", {}),
     "m-sigma": ("classical.m_sigma", "MSigma", {}),
     "m-sigma-evrard2008": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "evrard2008"}),
     "m-sigma-lau2010": ("classical.m_sigma_published", "PublishedMSigma", {"calibration": "lau2010"}),

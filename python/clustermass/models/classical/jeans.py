@@ -50,9 +50,9 @@ class ProjectedPhaseSpace(Estimator):
         min_radius: float = 0.05,
         max_radius: float = 3.0,
     ) -> None:
-        self.concentrations = _grid(concentrations, "concentrations", 0.0)
-        self.tracer_ratios = _grid(tracer_ratios, "tracer_ratios", 0.0)
-        self.field = _grid(field, "field", -1e-300)
+        self.concentrations = grid_of(concentrations, "concentrations", 0.0)
+        self.tracer_ratios = grid_of(tracer_ratios, "tracer_ratios", 0.0)
+        self.field = grid_of(field, "field", -1e-300)
         self.min_radius = check.number(min_radius, "min_radius", low=0)
         self.max_radius = check.number(max_radius, "max_radius", above=self.min_radius, high=6.0)
 
@@ -74,7 +74,7 @@ class ProjectedPhaseSpace(Estimator):
         flags = np.zeros(n, np.uint32)
         counts, _, _, errors = self._inside(clusters)
         flags[counts < FEWEST] |= np.uint32(FLAGS["too_few_galaxies"])
-        density = np.exp(log_density - log_density.max(axis=1, keepdims=True, initial=-np.inf))
+        grid, density = lattice.posterior_density(log_density)
         density[counts == 0] = np.nan
         if errors is not None:
             redshift = per_cluster(clusters.redshift, "redshift", n)
@@ -82,7 +82,7 @@ class ProjectedPhaseSpace(Estimator):
             v200 = lattice.scales(redshift, clusters.cosmology)[1] * 10.0 ** (heaviest / 3.0)
             total = np.concatenate([[0.0], np.cumsum(errors**2)])[np.concatenate([[0], np.cumsum(counts)])]
             flags[np.diff(total) > counts * (0.3 * v200) ** 2] |= np.uint32(FLAGS["out_of_support"])
-        return MassPosterior.from_density(lattice.LOG10_MASS, density, self.mass_definition, flags=flags)
+        return MassPosterior.from_density(grid, density, self.mass_definition, flags=flags)
 
     def log_posterior(self, clusters: Any) -> FloatArray:
         """Logarithm of the posterior of log10 M200c at `LOG10_MASS`, (n, 121), of any norm."""
@@ -205,7 +205,7 @@ class Jeans(ProjectedPhaseSpace):
         super().__init__(**settings)
         self.anisotropy = check.choice(anisotropy, "anisotropy", ANISOTROPIES)
         values = VALUES[anisotropy] if anisotropy_values is None else anisotropy_values
-        self.anisotropy_values = _grid(values, "anisotropy_values", -np.inf)
+        self.anisotropy_values = grid_of(values, "anisotropy_values", -np.inf)
         self.interlopers = check.choice(interlopers, "interlopers", INTERLOPERS)
         if interlopers == "none":
             self.field = [0.0]
@@ -249,7 +249,8 @@ def concentration_prior(values: Sequence[float], redshift: FloatArray, cosmology
     return np.asarray((np.log(weight) - np.log(weight.sum(axis=0)))[:, back])
 
 
-def _grid(values: Any, name: str, above: float) -> list[float]:
+def grid_of(values: Any, name: str, above: float) -> list[float]:
+    """Values of a grid as a list, checked."""
     found = check.float64_array(np.atleast_1d(np.asarray(values)), name, (None,))
     if not found.size or not (np.isfinite(found) & (found > above)).all() or np.unique(found).size < found.size:
         raise BadInputError(f"`{name}` must be finite numbers above {max(above, -1e9):g}, none twice, got {values}")

@@ -29,6 +29,7 @@ _LEFT = 348  # a multiple of the step, so that s + q falls on nodes of ln w
 _Q = _LN_W[0] - _S[0] + _STEP * (2 * np.arange(290) - _LEFT)  # v / (10 H R) from 0.002 to 1100
 _MASSES = LOG10_MASS.size
 _FLOOR = 1e-300
+_FINER = 5  # points of a posterior for one of the grid
 _TYPICAL = 0.25  # (line-of-sight dispersion / V200)^2
 
 
@@ -223,6 +224,24 @@ def _at(numbers: FloatArray, corners: tuple[NDArray[np.int64], FloatArray]) -> F
     for corner in range(4):
         out += weights[:, None, corner, None] * numbers[shifted[:, :, corner]]
     return np.exp(out)
+
+
+def posterior_density(logs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Grid of log10 M200c, five times finer, and densities from log-posteriors at `LOG10_MASS`, of any norm.
+
+    Logarithms are interpolated by the cubic through four neighbours, so that posteriors narrower than a step keep their
+    place and width; what is e^-50 of the largest, or less, is cut off there.
+    """
+    near = np.maximum(logs - logs.max(axis=1, keepdims=True, initial=-np.inf), -50.0)
+    node, part = np.divmod(np.arange(_FINER * (_MASSES - 1) + 1), _FINER)
+    first = np.clip(node - 1, 0, _MASSES - 4)
+    t = node + part / _FINER - first
+    fine = np.zeros((len(logs), t.size))
+    for k in range(4):
+        others = [j for j in range(4) if j != k]
+        weight = np.prod([(t - j) / (k - j) for j in others], axis=0)
+        fine += weight * near[:, first + k]
+    return LOG10_MASS[0] + 0.03 / _FINER * np.arange(t.size), np.exp(fine)
 
 
 def _scipy() -> Any:
