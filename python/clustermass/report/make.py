@@ -26,7 +26,7 @@ def _write_tables(
         "calibration": diagnostics.calibration_rows(items),
         "coverage": diagnostics.coverage_rows(items),
         "mass_function": diagnostics.mass_function_rows(items, seed=seed),
-        "comparisons": diagnostics.comparison_rows(items, **options),
+        "comparisons": diagnostics.comparison_rows(items, n_bootstrap=min(n_bootstrap, 200), seed=seed),
         "published": tables.published_rows(),
     }
     for name, rows in found.items():
