@@ -97,7 +97,7 @@ def test_the_peak_is_not_drawn_to_a_group_at_the_edge():
 
 def test_redshift_of_a_cluster_is_not_drawn_to_field_or_background():
     rng = np.random.Generator(np.random.Philox(9))
-    z = np.concatenate([0.05 + rng.normal(0, 0.002, 80), rng.uniform(0.0, 0.2, 60), 0.1 + rng.normal(0, 0.002, 40)])
+    z = np.concatenate([0.05 + rng.normal(0, 0.002, 80), rng.uniform(0.08, 0.3, 200), 0.1 + rng.normal(0, 0.002, 40)])
     found = estimate_redshifts(z, np.zeros(z.size, np.int64), 1)
     assert abs(found[0] - 0.05) * SPEED_OF_LIGHT < 3 * 600 / math.sqrt(80)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..data.readers.catalogues import Catalogue, CatalogueColumn, open_catalogue
 from ..data.readers.catalogues.columns import column_map
+from ..data.readers.header import warn_assumptions
 from ..errors import DataWarning
 
 #: quantity -> names that tables use for it, in lower case, letters and digits only
@@ -87,7 +88,7 @@ def open_with_names(
     given = {name: entry for name, entry in dict(columns or {}).items() if entry is not None}
     refused = set(columns or ()) - set(given)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the second opening says it
+        warnings.simplefilter("ignore", DataWarning)  # said below, with the columns
         plain = open_catalogue(path, **arguments)
     made = _given_columns(plain, given)
     notes: list[str] = []
@@ -103,7 +104,9 @@ def open_with_names(
     physical = frozenset(name for name in _RADII if name in made and (made[name].unit or "").startswith("physical"))
     for name in physical:
         made[name] = replace(made[name], unit=str(made[name].unit).removeprefix("physical "))
-    return NamedTable(open_catalogue(path, columns=made, **arguments), physical, notes)
+    catalogue = plain.with_columns(made)
+    warn_assumptions(catalogue.path, catalogue.assumptions)
+    return NamedTable(catalogue, physical, notes)
 
 
 def _given_columns(plain: Catalogue, given: dict[str, Any]) -> dict[str, CatalogueColumn]:

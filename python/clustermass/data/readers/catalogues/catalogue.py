@@ -19,6 +19,7 @@ from .columns import (
     CatalogueColumn,
     ColumnUnit,
     check_fits,
+    column_map,
     parse_column_unit,
     to_package,
     unit_of,
@@ -62,7 +63,7 @@ class Catalogue:
     """
 
     def __init__(self, source: Source, over: Overrides, columns: dict[str, CatalogueColumn]) -> None:
-        self._source = source
+        self._source, self._over = source, over
         rules = _found(source, columns)
         units = {name: unit_of(name, rule) for name, rule in rules.items()}
         notes, stated = list(source.notes), source.stated
@@ -80,6 +81,10 @@ class Catalogue:
             *_underivable(rules, self._derived),
         )
         self.assumptions: tuple[str, ...] = tuple(notes)
+
+    def with_columns(self, columns: Any) -> Catalogue:
+        """The same file, read and parsed once, under another column map."""
+        return Catalogue(self._source, self._over, column_map(columns))
 
     def __repr__(self) -> str:
         return f"<Catalogue {self.path!r}: {self.format}, {self.n} rows, {len(self.columns)} quantities>"
