@@ -334,7 +334,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mock", help="observations that estimators learn from")
-    parser.add_argument("--train", type=int, default=1000, help="of them, at most so many (1000)")
+    parser.add_argument("--train", type=int, default=300, help="of them, at most so many (300)")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="estimators to leave out")
     args = parser.parse_args()
     models, rows = estimators(args.mock, args.train, args.without), []
