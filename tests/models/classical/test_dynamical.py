@@ -174,6 +174,8 @@ def test_velocity_errors_and_interlopers(rng, name):
     dirty = sample(v.ravel(), [150] * 60, **arrays)
     kept = make_estimator(name).predict(dirty).log10_mass
     cleaned = make_estimator(name, interlopers="shifting_gapper").predict(dirty).log10_mass
+    clipped = make_estimator(name, clip=3.0).predict(dirty).log10_mass
+    assert abs(np.median(clipped - plain)) < 0.03
     assert np.median(kept - plain) > (0.5 if "median" not in name else 0.05)
     assert -0.05 < np.median(cleaned - plain) < 0.5 * np.median(kept - plain)  # outer, cold bins keep theirs
 
@@ -183,7 +185,7 @@ def test_the_file_gives_the_same_bits(rng, tmp_path, name):
     pytest.importorskip("safetensors")
     from clustermass.models.store import load_estimator, save_estimator
 
-    made = make_estimator(name, interlopers="shifting_gapper")
+    made = make_estimator(name, clip=2.5, interlopers="shifting_gapper")
     assert made.name == name
     save_estimator(tmp_path / "m.safetensors", made)
     back = load_estimator(tmp_path / "m.safetensors")
@@ -198,5 +200,7 @@ def test_refusals():
         ProjectedMass(kind="mean")
     with pytest.raises(DomainError, match="`orbits`"):
         ProjectedMass(orbits="boxy")
+    with pytest.raises(DomainError, match="`clip`"):
+        VirialMass(clip=0)
     with pytest.raises(DomainError, match="`interlopers`"):
         VirialMass(interlopers="go")

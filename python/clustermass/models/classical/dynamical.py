@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import _validate as check
-from ...ops.dispersion import shifting_gapper
+from ...ops.dispersion import shifting_gapper, velocity_dispersions
 from ..base import Estimator, per_cluster
 from ..posterior import FLAGS, MassPosterior
 from .aperture_mass import m200c_of_aperture
@@ -50,7 +50,8 @@ class DynamicalMass(Estimator):
 
     surface_factor: Callable[[FloatArray], FloatArray] | None = None  #: of what the estimator leaves out at the edge
 
-    def __init__(self, interlopers: str) -> None:
+    def __init__(self, clip: float | None, interlopers: str) -> None:
+        self.clip = None if clip is None else check.number(clip, "clip", above=0)
         self.interlopers = check.choice(interlopers, "interlopers", INTERLOPERS)
 
     @abstractmethod
@@ -59,7 +60,7 @@ class DynamicalMass(Estimator):
 
     @abstractmethod
     def _settings(self) -> dict[str, Any]:
-        """The arguments of the constructor besides `interlopers`."""
+        """The arguments of the constructor besides `clip` and `interlopers`."""
 
     def predict(self, clusters: Any) -> MassPosterior:
         """Masses with log-normal intervals.
@@ -77,10 +78,9 @@ class DynamicalMass(Estimator):
         n = len(clusters)
         offsets = np.asarray(clusters.offsets)
         columns = [clusters.x, clusters.y, clusters.velocity, getattr(clusters, "velocity_error", None)]
-        if self.interlopers == "shifting_gapper":
-            keep = shifting_gapper(clusters.radius, clusters.velocity, offsets)
-            offsets = kept_offsets(keep, offsets)
-            columns = [None if column is None else column[keep] for column in columns]
+        keep = self._members(clusters, offsets)
+        offsets = kept_offsets(keep, offsets)
+        columns = [None if column is None else column[keep] for column in columns]
         redshift = per_cluster(clusters.redshift, "redshift", n)
         mass, error, reach = (np.full(n, np.nan) for _ in range(3))
         for rows, members in equal_richness(offsets, FEWEST):
@@ -91,6 +91,19 @@ class DynamicalMass(Estimator):
             reach[rows] = np.sqrt(x * x + y * y).max(axis=1)
         m200c, settled = m200c_of_aperture(mass, reach, clusters.cosmology, redshift, self.surface_factor)
         return self._posterior(m200c, error, np.diff(offsets), settled)
+
+    def _members(self, clusters: Any, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Galaxies that are neither cut off by gaps nor further than `clip` sigma from the mean of those that stay."""
+        velocity = np.asarray(clusters.velocity)
+        keep = np.ones(velocity.size, np.bool_)
+        if self.interlopers == "shifting_gapper":
+            keep = shifting_gapper(clusters.radius, velocity, offsets)
+        if self.clip is not None:
+            found = velocity_dispersions(velocity[keep], kept_offsets(keep, offsets), clip=self.clip)
+            sizes = np.diff(offsets)
+            away = np.abs(velocity - np.repeat(found.location, sizes))
+            keep = keep & (away <= self.clip * np.repeat(found.sigma, sizes))
+        return keep
 
     @staticmethod
     def _posterior(mass: FloatArray, error: FloatArray, n_used: NDArray[np.int64], settled: Any) -> MassPosterior:
@@ -104,7 +117,7 @@ class DynamicalMass(Estimator):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Settings; there is nothing else."""
-        return self._settings() | {"interlopers": self.interlopers}, {}
+        return self._settings() | {"clip": self.clip, "interlopers": self.interlopers}, {}
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:

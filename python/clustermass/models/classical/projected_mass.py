@@ -106,6 +106,8 @@ class ProjectedMass(DynamicalMass):
         Of the projected mass: factor 32 / pi, 64 / pi or 64 / (3 pi).
     surface_term : bool
         Of the projected mass of isotropic orbits.
+    clip : float, optional
+        Galaxies further than this many standard deviations from the mean velocity leave, as in `velocity_dispersions`.
     interlopers : {"keep", "shifting_gapper"}
         Whether `shifting_gapper` takes out interlopers first.
 
@@ -131,8 +133,8 @@ class ProjectedMass(DynamicalMass):
     inputs = ("velocities", "sky_positions", "redshift")
 
     def __init__(self, *, kind: str = "projected", orbits: str = "isotropic", surface_term: bool = True,
-                 interlopers: str = "keep") -> None:  # fmt: skip
-        super().__init__(interlopers)
+                 clip: float | None = None, interlopers: str = "keep") -> None:  # fmt: skip
+        super().__init__(clip, interlopers)
         self.kind = check.choice(kind, "kind", KINDS)
         self.orbits = check.choice(orbits, "orbits", tuple(ORBIT_FACTORS))
         self.surface_term = bool(surface_term)

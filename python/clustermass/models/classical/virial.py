@@ -65,6 +65,8 @@ class VirialMass(DynamicalMass):
     ----------
     surface_term : bool
         Without it the mass of the theorem is taken to be that within b.
+    clip : float, optional
+        Galaxies further than this many standard deviations from the mean velocity leave, as in `velocity_dispersions`.
     interlopers : {"keep", "shifting_gapper"}
         Whether `shifting_gapper` takes out interlopers first.
 
@@ -90,8 +92,8 @@ class VirialMass(DynamicalMass):
     inputs = ("velocities", "sky_positions", "redshift")
     source = "Heisler, Tremaine & Bahcall 1985, ApJ 298, 8; surface term: The & White 1986, AJ 92, 1248"
 
-    def __init__(self, *, surface_term: bool = True, interlopers: str = "keep") -> None:
-        super().__init__(interlopers)
+    def __init__(self, *, surface_term: bool = True, clip: float | None = None, interlopers: str = "keep") -> None:
+        super().__init__(clip, interlopers)
         self.surface_term = bool(surface_term)
         self.surface_factor = virial_surface_factor if surface_term else None
 
