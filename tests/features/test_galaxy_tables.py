@@ -174,6 +174,8 @@ def test_galaxies_of_unknown_clusters_are_counted(tables, tmp_path):
         ("rmpc,v,zcl\n-1,2,0.1\n", {}, BadInputError, "`projected_radius` must not be negative"),
         ("rmpc,v,zcl\n1,9000,0.1\n", {}, BadInputError, "map them to recession_velocity"),
         ("ra,dec,z\n1,2,50\n", {}, BadInputError, "`redshift` must lie between"),
+        ("ra,dec,z\n1,-91,0.1\n", {}, BadInputError, "`dec` must lie between"),
+        ("ra,dec,z\n1,2,0\n", {}, BadInputError, "must be above zero where places are angles"),
         ("ra,dec,z\n1,2,0.1\n", {"centre": "given"}, MissingFieldError, "no column has the centres"),
         ("ra,dec,z\n1,2,0.1\n", {"centre": "heaviest"}, DomainError, "`centre` must be"),
         ("ra,dec,z\n1,2,0.1\n", {"centre": (1.0, 100.0)}, DomainError, "`centre` must be"),

@@ -113,6 +113,9 @@ def offsets_of(
         return x, y
     has_radius = "projected_radius" in columns
     if galaxies.place == ("ra", "dec"):
+        if (np.abs(columns["dec"]) > math.pi / 2 + 1e-12).any():
+            worst = math.degrees(np.abs(columns["dec"]).max())
+            raise BadInputError(f"{table.path}: `dec` must lie between -90 and 90 degrees, got {worst:g}")
         found = _centres(table, about, galaxies, centre, near, keep_radius=has_radius)
         if found is not None:
             angles = tangent_offsets(columns["ra"], columns["dec"], found[0][group], found[1][group])
