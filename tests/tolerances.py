@@ -106,3 +106,12 @@ JEANS = 1e-6
 JEANS_LATTICE = 1e-3
 # Projected NFW shapes against adaptive quadrature, relative. Measured: 3e-14 (at 1e-9 beside x = 1 too).
 LENSING = 1e-12
+# Density of tracers from f(E, L) with the f_E found for it, relative. Measured: 7e-5 (beta_inf 0.7), 1e-6 where beta0
+# is beta_inf. The bound is a promise.
+DF_DENSITY = 1e-3
+# Its projection: surface density and dispersion against the Jeans equation, relative.
+# Measured: 2.8e-3 (beta0 = 0.3, where f is infinite at L = 0), 1e-5 isotropic.
+DF_PROJECTED = 5e-3
+# Interpolated projected densities against integrals, relative. Measured 5.8e-3 (outside, at rest, where f peaks at
+# L = 0 and the integral itself has 3e-3), below 2e-3 elsewhere.
+DF_TABLE = 1e-2
