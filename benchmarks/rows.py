@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, caustics, dispersions, floor, kde, lightcones, peers, support
+from . import cases, caustics, dispersions, floor, jeans, kde, lightcones, peers, support
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -191,4 +191,5 @@ ROWS = {
     "E2-std": dispersions.e2_std,
     "E1": support.e1,
     "E3-caustic": caustics.e3_caustic,
+    "E3-jeans": jeans.e3_jeans,
 }
