@@ -69,6 +69,14 @@ def test_every_preset_learns_and_reloads_bit_for_bit(name, tmp_path):
     assert name in ESTIMATORS
 
 
+def test_what_dropout_shifts_is_taken_back():
+    """Points are right on the average over the clusters of training."""
+    seen = clusters()
+    estimator = make_estimator("cnn-1d", settings=dict(epochs=4, batch_size=20), device="cpu").fit(seen)
+    assert abs(estimator._offset) > 0.01, "else this shows nothing"
+    assert abs(np.mean(estimator.predict(seen).log10_mass - seen.log10_m200c)) < 1e-9
+
+
 def test_folds_train_together_and_see_only_their_rows():
     data = clusters()
     rows = [np.arange(0, 60), np.arange(60, 120)]

@@ -79,7 +79,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "neural-posterior", "clustermass", "ho2019-2d",
             TrainingSettings(epochs=40, schedule="cosine", patience=10), "cnn-2d",
-            {"head": "nsf", "version": "final", "dropout": 0.1},
+            {"head": "nsf", "version": "final", "dropout": 0.0},
         ),
         Preset(
             "set-posterior", "clustermass", "galaxies",
