@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from clustermass import _backend
+from tests import device
 
 from .tree import REPOSITORY
 
@@ -101,3 +104,45 @@ def test_the_steps_are_real_commands():
     status, output = module.run([module.sys.executable, "-c", "import clustermass; print(clustermass.__file__)"])
     assert (status, str(REPOSITORY / "python") in output) == (0, True)
     assert module.run(["no-such-command"]) == (127, "no-such-command: not found")
+
+
+class StandIn(device.EmulatedArray):
+    """An array of the emulation with what the small cases use of a tensor."""
+
+    def cpu(self):
+        return self.values
+
+    def to(self, dtype):
+        return self.values.astype(dtype)
+
+
+def test_the_small_cases_agree_on_the_emulation(monkeypatch):
+    """The script that compute-sanitizer watches on a GPU, with arrays of the emulation for its tensors."""
+    module, real = device.emulated_extension(), _backend._import
+    if isinstance(module, ImportError):
+        pytest.skip(str(module))
+    monkeypatch.setattr(_backend, "_import", lambda name: module if name == "._cuda" else real(name))
+    torch = SimpleNamespace(Tensor=type("Tensor", (), {}), float64=np.float64)
+    torch.tensor = lambda array, device: StandIn(np.array(array, order="C"))
+    monkeypatch.setattr(device.EmulatedArray, "cpu", StandIn.cpu, raising=False)
+    monkeypatch.setattr(device.EmulatedArray, "to", StandIn.to, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    spec = importlib.util.spec_from_file_location("small_cases", REPOSITORY / "cuda" / "small_cases.py")
+    cases = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cases)
+    cases.same = checked(cases.same)
+    for part in (cases.projections, cases.images, cases.catalogues, cases.lightcones):
+        part()
+    names = {name.split()[0] for name in cases.same.names}
+    assert names == {"project", "gradient", "index", "views", "beam", "noise", "subsample", "kde", "galaxy", "light"}
+
+
+def checked(same):
+    """`same`, which also looks at what `to` made of an array, and remembers what was compared."""
+
+    def call(name, found, expected, tolerance=1e-5):
+        call.names.append(name)
+        same(name, found if hasattr(found, "cpu") else StandIn(found), expected, tolerance)
+
+    call.names = []
+    return call
