@@ -49,6 +49,16 @@ def test_anisotropy_goes_from_the_one_to_the_other(beta0, beta_inf):
     assert (steps >= -1e-6).all()
 
 
+def test_the_turn_is_where_it_was_put():
+    """d ln f / d ln L is -2 beta0 for small L, -2 beta_inf for large, and half way at L = sqrt 2 L0."""
+    c, beta0, beta_inf, l0 = 5.0, 0.1, 0.5, 0.3
+    model = SeparableModel(c, 3.0, beta0, beta_inf, l0)
+    scale, circular = 1 / c, np.sqrt(enclosed(1.0) / enclosed(c) * c)  # r_s and V_circ(r_s)
+    turn = 2 * (l0 * scale * circular) ** 2
+    ratio = model._momentum_part(np.array([turn * 1.001, turn / 1.001]))
+    assert np.log(ratio[0] / ratio[1]) / np.log(1.001) == pytest.approx(-2 * beta0 + (beta0 - beta_inf), abs=1e-4)
+
+
 def moments(model, at):
     shares = np.linspace(0, 1, 101)
     density = projected_density(model, at, shares)
@@ -64,6 +74,13 @@ def test_constant_anisotropy_has_the_dispersion_of_the_jeans_equation(beta):
     jeans = JeansModel(4.0, 2.5, "constant", beta)
     np.testing.assert_allclose(surface, jeans.sight(at)[0].sum(axis=1), rtol=DF_PROJECTED)
     np.testing.assert_allclose(sigma2, jeans.sigma_los2(at), rtol=DF_PROJECTED)
+
+
+@pytest.mark.parametrize(("beta0", "beta_inf"), PAIRS)
+def test_projection_has_the_tracers_of_the_halo(beta0, beta_inf):
+    at = np.array([0.03, 0.3, 1.0])
+    surface, _ = moments(SeparableModel(4.0, 2.5, beta0, beta_inf), at)
+    np.testing.assert_allclose(surface, JeansModel(4.0, 2.5).sight(at)[0].sum(axis=1), rtol=DF_TABLE)
 
 
 def test_interpolated_phase_space_is_the_integral():

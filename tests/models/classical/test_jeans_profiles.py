@@ -5,6 +5,7 @@ import pytest
 from scipy import integrate, special
 
 from clustermass.errors import DomainError
+from clustermass.models.classical.jeans import FIELD
 from clustermass.models.classical.jeans_profiles import JeansModel, infall_density, phase_density
 from tests.tolerances import JEANS
 
@@ -99,6 +100,11 @@ def test_interlopers_are_the_published_share():
     per_radius = 2 * np.trapezoid(infall_density(x, w) + 0.00375, w, axis=1)
     n = np.trapezoid(2 * np.pi * x * per_radius, x)
     assert n / (1 + n) == pytest.approx(0.23, abs=0.03)
+
+
+def test_field_is_about_that_of_the_mean_density():
+    """Omega_m rho_c / H per area and velocity, in units of M200c / (R200c^2 V200): 3 Omega_m / (80 pi)."""
+    assert pytest.approx(3 * 0.3 / (80 * np.pi), rel=0.1) == FIELD
 
 
 @pytest.mark.parametrize(
