@@ -163,11 +163,12 @@ class Jeans(ProjectedPhaseSpace):
 
     Notes
     -----
-    Log-likelihoods are interpolated linearly in tables with a step of 0.023 in ln R and 0.046 in ln(v / R); masses are
-    off by less than a twentieth of their error. Velocity errors above 0.3 V200 are flagged ``out_of_support``.
-    On phase space drawn from its own model the posterior is calibrated; 500 tracers in a cylinder give R200c to a few
-    per cent. Intervals of clusters of the mock universe are too narrow (`docs/phase-space-masses.md`). Not for apertures that reach far beyond R200c: nothing is in equilibrium there. Cost: for 50 galaxies and
-    the 360 models of the defaults about 5 ms a cluster and core, after 3 s for tables that a process keeps.
+    Log-likelihoods are interpolated linearly in tables with a step of 0.023 in ln R and 0.046 in ln(v / R); masses
+    are off by less than a twentieth of their error. Velocity errors above 0.3 V200 are flagged ``out_of_support``.
+    On phase space drawn from its own model the posterior is calibrated; 500 tracers in a cylinder give R200c to a
+    few per cent. Intervals of clusters of the mock universe are too narrow (`docs/phase-space-masses.md`). Not for
+    apertures that reach far beyond R200c: nothing is in equilibrium there. Cost: for 50 galaxies and the 360 models
+    of the defaults about 5 ms a cluster and core, after 3 s for tables that a process keeps.
 
     References
     ----------
