@@ -54,6 +54,8 @@ NEED_TORCH = ("ops._torch", "features.batches", "models.networks.", "training.lo
 def test_docstring_examples_run(module, tmp_path, monkeypatch):
     if module.startswith("ops._numba"):
         pytest.importorskip("numba")
+    if module == "models.networks.heads":
+        pytest.importorskip("zuko", reason="zuko is not installed")
     if module.startswith(NEED_TORCH):
         pytest.importorskip("torch", reason="torch is not installed")
     monkeypatch.chdir(tmp_path)
