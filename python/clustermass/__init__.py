@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "GridPreset": "features.phase_space",
     "GridSet": "data.grids_file",
     "Haloes": "data.universe",
+    "JointDensityPosterior": "models.joint_density",
     "LightconeSelection": "ops.lightcone",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
@@ -103,6 +104,7 @@ _PUBLIC: dict[str, str] = {
     "shifting_gapper": "ops.dispersion",
     "summarise_residuals": "evaluation.residuals",
     "targets_from_groups": "features.targets",
+    "train_model": "training.run",
     "velocity_dispersions": "ops.dispersion",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
@@ -178,6 +180,7 @@ if TYPE_CHECKING:
     from .models.classical.caustic import CausticProfiles as CausticProfiles
     from .models.classical.caustic import caustic_profiles as caustic_profiles
     from .models.classical.shear_profiles import ShearProfiles as ShearProfiles
+    from .models.joint_density import JointDensityPosterior as JointDensityPosterior
     from .models.posterior import MassPosterior as MassPosterior
     from .models.registry import make_estimator as make_estimator
     from .models.store import load_estimator as load_estimator
@@ -210,6 +213,7 @@ if TYPE_CHECKING:
     from .ops.views import build_particle_index as build_particle_index
     from .ops.views import project_views as project_views
     from .ops.views import view_rotations as view_rotations
+    from .training.run import train_model as train_model
 else:  # hidden from type checkers: for them it would make every misspelt name a valid one
 
     def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from ..evaluation.robustness import RobustnessPlan
 from ..evaluation.tarp import tarp_values
 from ..models.joint_density import JointDensityPosterior
 from .estimator import LearnedEstimator
+from .presets import find_preset
 
 MIN_HELD_OUT = 2000  #: clusters that a calibration is measured on
 
@@ -88,10 +89,19 @@ def train_model(
     Raises
     ------
     BadInputError, DomainError, TrainingError, FileFormatError, MissingDependencyError
+        For nothing to train on, a wrong setting, a loss that is not finite, a foreign checkpoint, no torch.
+
+    Examples
+    --------
+    With a file of `clustermass catalog`: ``train_model("cnn-2d", read_clusters(path))``. A preset that is not known:
+
+    >>> find_preset("cnn-2")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    clustermass.errors.DomainError: `preset` must be one of ...
     """
     if not clusters.is_flat.any():
         raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
-    trainer = _WithAll(preset, **options)
+    trainer = _WithAll(find_preset(preset).name, **options)
     evaluation = evaluate_estimator(lambda: trainer, clusters, plan)
     if trainer.preset.options["head"] == "point":
         table, trainer.final.joint = with_joint_density(evaluation.predictions)
