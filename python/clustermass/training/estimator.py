@@ -259,7 +259,7 @@ class LearnedEstimator(Estimator):
 
         torch = _import_torch()
         device, passes = self._device(), int(self.preset.options.get("passes", 1))
-        network = self._load(torch).to(device)
+        network: Any = self._load(torch).to(device)
         network = dropout_only(network) if passes > 1 else network.eval()
         found = []
         with torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -180,7 +180,7 @@ class _Run:
         with self._precision():
             losses = self.members.losses(target, *batch).float()
         sums = (losses * weight).sum(1)
-        (sums / weight.sum(1).clamp(min=1.0)).sum().backward()
+        torch.autograd.backward((sums / weight.sum(1).clamp(min=1.0)).sum())
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.settings.max_norm is not None:

@@ -39,4 +39,5 @@ class CNN3D(nn.Module):
         values = grids.unsqueeze(1)
         for convolution in (self.first, self.second, self.third):
             values = functional.max_pool3d(functional.relu(convolution(values)), 2, ceil_mode=True)
-        return self.output(self.dense(values.flatten(1)))
+        outputs: torch.Tensor = self.output(self.dense(values.flatten(1)))
+        return outputs

@@ -32,7 +32,8 @@ class _VelocityCNN(nn.Module):
     def forward(self, grids: torch.Tensor) -> torch.Tensor:
         """(n, 48) or (n, 48 velocities, 48 radii) -> (n, outputs)."""
         steps = grids.unsqueeze(1) if grids.ndim == 2 else grids.transpose(1, 2)
-        return self.output(self.dense(self.dropout(self.convolutions(steps)).flatten(1)))
+        outputs: torch.Tensor = self.output(self.dense(self.dropout(self.convolutions(steps)).flatten(1)))
+        return outputs
 
 
 class CNN1D(_VelocityCNN):

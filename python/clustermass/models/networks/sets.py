@@ -50,7 +50,9 @@ class SetNetwork(nn.Module):
         pooled = self.first(values, mask)
         summary = self.back(torch.cat([pooled, log_richness], 1))
         values = values + self.again(torch.cat([values, summary[:, None].expand_as(values)], 2))
-        return self.output(self.decode(torch.cat([pooled, self.second(values, mask), log_richness], 1)))
+        decoded = self.decode(torch.cat([pooled, self.second(values, mask), log_richness], 1))
+        outputs: torch.Tensor = self.output(decoded)
+        return outputs
 
 
 class AttentionPool(nn.Module):
