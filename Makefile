@@ -27,7 +27,7 @@ build: $(VENV)/.built
 
 # The CUDA sources over host memory are built with the C++ tests: that they run is part of the test.
 test: cpp-test
-	CLUSTERMASS_REQUIRE_BACKENDS=$${CLUSTERMASS_REQUIRE_BACKENDS:-native,emulated} $(BIN)/python -m pytest -q
+	CLUSTERMASS_REQUIRE_BACKENDS=$${CLUSTERMASS_REQUIRE_BACKENDS:-native,emulated} $(BIN)/python -m pytest -q -n auto
 
 cpp-test: build
 	ctest --test-dir $(NATIVE) --output-on-failure --parallel 2
