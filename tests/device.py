@@ -39,7 +39,7 @@ DATA = {
 
 # files of tests that also run on a device
 OPS = ("beam", "kde", "kde_gradient", "lightcone", "noise", "project", "project_gradient", "subsample", "views")
-MODULES = {f"test_{op}" for op in OPS}
+MODULES = {f"test_{op}" for op in OPS} | {"test_lightcone_arguments"}
 
 
 def home_of(name):
