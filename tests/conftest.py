@@ -45,6 +45,13 @@ def _need(name):
         (pytest.fail if name in REQUIRED else pytest.skip)(f"{name}: {reason}")
 
 
+@pytest.fixture
+def emulated():
+    """The CUDA extension over host memory."""
+    _need("emulated")
+    return device.emulated_extension()
+
+
 def _put_on_device(monkeypatch, name):
     """Let every op that is called with backend="cuda" run on a device, real or emulated."""
     if name == "emulated":

@@ -11,7 +11,7 @@ from .tree import files, module_of, name_of, parsed
 
 # room -> rooms below it that it may import. A module belongs to the longest name here that it starts with; within a
 # room modules may import each other, but never in a circle.
-BASE = {"errors", "units", "constants", "_validate", "cosmology", "nfw"}
+BASE = {"errors", "units", "constants", "_validate", "cosmology", "nfw", "ragged", "_extras"}
 DEVICE = {"errors", "_backend", "_device"}
 TABLES = {
     "data.hdf5_tables", "data.universe_file", "data.clusters_file", "data.clusters_writer", "data.grids_file",
@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "units": {"errors"},
     "_validate": {"errors", "units", "_device"},
     "cosmology": {"errors", "units", "_validate"},
+    "ragged": set(),
+    "_extras": {"errors"},
     "nfw": {"constants", "_validate", "cosmology"},
     "_colossus": {"errors", "cosmology"},
     "_backend": {"errors"},
@@ -47,7 +49,7 @@ MAY_IMPORT = {
     "data.readers.catalogues": BASE | FILES_OUT | {"data.schema", "data.readers", "data.hdf5_tables"},
     "data.mocks": BASE | FILES_OUT | TABLES | {"_colossus", "ops", "data.schema", "data.universe"},
     "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file"},
-    "models.networks": {"errors"},
+    "models.networks": {"errors", "_extras"},
     "training": BASE
     | {"ops", "features", "evaluation", "models", "models.networks"}
     | {"data.splits", "data.clusters_file", "data.cluster_sample"},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import _validate as check
 from ..cosmology import Cosmology
 from ..errors import ArrayError, DomainError
+from ..ragged import take_rows
 
 _FLAT = ("x", "y", "velocity", "velocity_error")
 _ROWS = ("names", "redshift", "max_radius", "max_velocity", "log10_m200c")
@@ -135,9 +136,7 @@ class ClusterSample:
     def only(self, rows: Any) -> ClusterSample:
         """Some clusters (slice, index array or mask), with their galaxies."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
-        sizes = self.n_galaxies[chosen]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        where = np.repeat(self.offsets[chosen] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, where = take_rows(self.offsets, chosen)
         flat = {name: getattr(self, name)[where] for name in _FLAT if getattr(self, name) is not None}
         rows_of = {name: getattr(self, name)[chosen] for name in _ROWS if getattr(self, name) is not None}
         quantities = {name: values[chosen] for name, values in self.quantities.items()}

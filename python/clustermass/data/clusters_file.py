@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import _validate as check
 from ..cosmology import Cosmology
 from ..errors import ArrayError, FileFormatError
+from ..ragged import take_rows
 from . import hdf5_tables as tables
 from .readers import hdf5
 from .splits import audit_splits
@@ -169,9 +170,7 @@ class ClusterSet:
     def only(self, rows: Any) -> ClusterSet:
         """Some rows (slice, index array or mask), with their galaxies."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
-        sizes = self.n_galaxies[chosen]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        where = np.repeat(self.offsets[chosen] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, where = take_rows(self.offsets, chosen)
         columns = {name: getattr(self, name)[chosen] for name in CLUSTER_COLUMNS}
         return replace(
             self, offsets=offsets, **columns, **{name: getattr(self, name)[where] for name in GALAXY_COLUMNS}

@@ -10,26 +10,17 @@ from numpy.typing import NDArray
 
 from .. import _backend
 from .. import _validate as check
-from ..errors import ArrayError, DomainError, MissingDependencyError
+from .._extras import import_extra
+from ..errors import ArrayError, DomainError
 from ..ops.kde import estimate_density
 from ..ops.noise import add_noise
 from ..ops.subsample import draw_subsamples
+from .keys import mixed_seed
 
 if TYPE_CHECKING:
     import torch
 
 _ORDER, _DRAW, _ERROR, _FLIP, _FRACTION = range(1, 6)  # what random numbers are for
-
-
-def _mixed(seed: int, purpose: int, number: int) -> int:
-    """A seed of its own for each purpose and number: the finaliser of SplitMix64 (Steele et al. 2014), three times."""
-    value = seed
-    for part in (purpose, number, 0):
-        value = (value + 0x9E3779B97F4A7C15 * (part + 1)) % 2**64
-        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-        value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
-        value ^= value >> 31
-    return value
 
 
 class PhaseSpaceBatch(NamedTuple):
@@ -118,7 +109,7 @@ class PhaseSpaceBatcher:
         n_threads: int = 1,
         backend: str = "auto",
     ) -> None:
-        self._torch = _import_torch()
+        self._torch = import_extra("torch", extra="ml", what="PhaseSpaceBatcher needs")
         values = points if isinstance(points, self._torch.Tensor) else check.float_array(points, "points", (None, None))
         self.points: torch.Tensor = self._torch.as_tensor(values).detach()
         if self.points.ndim != 2 or not self.points.is_floating_point():
@@ -169,7 +160,7 @@ class PhaseSpaceBatcher:
         local = np.concatenate([[0], np.cumsum(members)])
         items = self._on_device(clusters)
         draws = draw_subsamples(  # sizes from the host, keys on the device: drawn there, and nothing is read back
-            local, count=counts, seed=_mixed(self.seed, _DRAW, step), items=items, n_threads=self._threads,
+            local, count=counts, seed=mixed_seed(self.seed, _DRAW, step), items=items, n_threads=self._threads,
             backend=self._backend,  # type: ignore[arg-type]
         )  # fmt: skip
         drawn: Any = draws.indices
@@ -211,7 +202,8 @@ class PhaseSpaceBatcher:
             width = max(int(members[rows].max()), 1)
             blank = self._torch.zeros((rows.size, 1, width), dtype=self.points.dtype, device=self.points.device)
             errors: Any = add_noise(
-                blank, self.velocity_error, seed=_mixed(self.seed, _ERROR, step), items=self._on_device(clusters[rows]),
+                blank, self.velocity_error, seed=mixed_seed(self.seed, _ERROR, step),
+                items=self._on_device(clusters[rows]),
                 n_threads=self._threads, backend=self._backend,  # type: ignore[arg-type]
             )  # fmt: skip
             parts.append(errors.reshape(-1))
@@ -225,7 +217,7 @@ class PhaseSpaceBatcher:
         values = np.empty(clusters.size)
         module = _backend.resolve("auto", "subsample")
         keys = np.ascontiguousarray(clusters, np.int64)
-        module.subsample_uniform(keys, values, seed=_mixed(self.seed, purpose, number), n_threads=1)
+        module.subsample_uniform(keys, values, seed=mixed_seed(self.seed, purpose, number), n_threads=1)
         return values
 
     def _on_device(self, values: NDArray[Any]) -> torch.Tensor:
@@ -240,11 +232,3 @@ class PhaseSpaceBatcher:
         total = int(counts.sum())
         repeated: torch.Tensor = self._torch.repeat_interleave(self._on_device(per_cluster), repeats, output_size=total)
         return repeated
-
-
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError as exc:
-        raise MissingDependencyError("PhaseSpaceBatcher needs torch: pip install 'clustermass[ml]'") from exc
-    return torch

@@ -12,9 +12,10 @@ from ..data.universe import Universe
 from ..errors import MissingFieldError
 from ..ops.lightcone import GalaxyIndex, build_galaxy_index, select_lightcone
 from ..ops.noise import add_noise
+from ..ragged import ragged_rows
 from .cluster_settings import ClusterSettings
 from .keys import mixed
-from .sightline import dispersion, frames, nearest_image, project, ragged_rows, relative_velocity, segment_sums
+from .sightline import dispersion, frames, nearest_image, project, relative_velocity, segment_sums
 from .survey import FluxLimit
 
 FloatArray = NDArray[np.float64]

@@ -18,6 +18,17 @@ def mixed(a: IntArray, b: IntArray) -> IntArray:
     return z.view(np.int64)
 
 
+def mixed_seed(seed: int, *parts: int) -> int:
+    """A seed of its own for each combination of numbers: the same finaliser, for each number and once more."""
+    value = seed
+    for part in (*parts, 0):
+        value = (value + 0x9E3779B97F4A7C15 * (part + 1)) % 2**64
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+        value ^= value >> 31
+    return value
+
+
 def uniform(seed: int, ids: IntArray, purpose: int) -> NDArray[np.float64]:
     """A number from [0, 1) for each id."""
     key = mixed(np.array([seed], np.uint64).view(np.int64), np.array([purpose], np.int64))

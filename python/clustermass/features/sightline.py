@@ -78,12 +78,6 @@ def project(vectors: FloatArray, frame: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("nij,nj->ni", frame, vectors))
 
 
-def ragged_rows(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """starts[0], starts[0] + 1 ... sizes[0] of them, then the same of the next."""
-    ends = np.cumsum(sizes)
-    return np.repeat(starts - (ends - sizes), sizes) + np.arange(int(ends[-1]) if sizes.size else 0)
-
-
 def segment_sums(values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum of the values of each row of a ragged batch, row by row (the sum of a row depends on that row alone)."""
     sizes = np.diff(offsets)

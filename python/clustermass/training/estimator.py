@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _validate as check
+from .._extras import import_extra
 from ..data.splits import assign_splits
-from ..errors import DomainError, FileFormatError, MissingDependencyError, NotFittedError
+from ..errors import DomainError, FileFormatError, NotFittedError
 from ..features.phase_space import GRID_PRESETS, GridPreset
 from ..models.base import Estimator, per_cluster, true_masses
 from ..models.joint_density import JointDensityPosterior
@@ -341,8 +342,4 @@ def _support(clusters: Any, rows: Rows) -> dict[str, list[float]]:
 
 
 def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError as exc:
-        raise MissingDependencyError(f"learned estimators need torch: pip install 'clustermass[ml]' ({exc})") from exc
-    return torch
+    return import_extra("torch", extra="ml", what="learned estimators need")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import DomainError
 from ..features.phase_space import GridPreset, phase_space_grids
 from ..ops.subsample import draw_subsamples
+from ..ragged import take_rows
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +66,7 @@ class GridInputs:
         return (grids.reshape(*rows.shape, *self.preset.cells),)
 
     def _grids(self, rows: Rows) -> NDArray[np.float32]:
-        offsets, where = members_of(np.asarray(self.clusters.offsets), rows)
+        offsets, where = take_rows(np.asarray(self.clusters.offsets), rows)
         x, y, velocity = (
             np.asarray(getattr(self.clusters, name), np.float32)[where] for name in ("x", "y", "velocity")
         )
@@ -125,7 +126,7 @@ class GalaxyInputs:
         import torch
 
         flat = rows.ravel()
-        offsets, where = members_of(self.offsets, flat)
+        offsets, where = take_rows(self.offsets, flat)
         counts = np.diff(offsets)
         if self.subsample is not None and key is not None:
             share = np.random.Generator(np.random.Philox(key=[self.seed, key])).uniform(*self.subsample, counts.size)
@@ -140,10 +141,3 @@ class GalaxyInputs:
         galaxies = torch.as_tensor(padded).to(self.device)
         here = torch.as_tensor(mask.astype(np.float32)).to(self.device)
         return galaxies.reshape(*rows.shape, *galaxies.shape[1:]), here.reshape(*rows.shape, here.shape[1])
-
-
-def members_of(offsets: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """Offsets of some rows put one after another, and where their members are in the flat columns."""
-    sizes = np.diff(offsets)[rows]
-    own = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return own, np.repeat(np.asarray(offsets)[rows] - own[:-1], sizes) + np.arange(own[-1])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import TrainingError
+from ..features.keys import mixed_seed
 from .checkpoint import fingerprint_of, read_checkpoint, write_checkpoint
 from .members import Members, State, bound_weights, keep_better
 from .settings import TrainingSettings
@@ -101,7 +102,7 @@ def train_members(
     FileFormatError
         If the checkpoint is of another run.
     """
-    seeds = [_mixed(settings.seed, member) for member in range(len(folds))]
+    seeds = [mixed_seed(settings.seed, member) for member in range(len(folds))]
     run = _Run(Members(make, seeds, device), inputs, y, folds, settings)
     mark = fingerprint_of(settings.as_dict(), y, [f.train.tolist() for f in folds], torch.__version__)
     if checkpoint is not None and (found := read_checkpoint(checkpoint, mark)) is not None:
@@ -153,7 +154,7 @@ class _Run:
         rows, flips, weights = self._order()
         total, count = np.zeros(self.members.n), weights.sum(axis=1)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mixed(self.settings.seed, self.epoch, 0))
+            torch.manual_seed(mixed_seed(self.settings.seed, self.epoch, 0))
             size = self.settings.batch_size
             for step in range(self.steps):
                 part = slice(step * size, (step + 1) * size)
@@ -200,7 +201,7 @@ class _Run:
         shape = (self.members.n, length)
         rows, flips, weights = np.zeros(shape, np.int64), np.zeros(shape, bool), np.zeros(shape, np.float32)
         for member, fold in enumerate(self.folds):
-            key = [self.settings.seed, _mixed(_ORDER, member, self.epoch)]
+            key = [self.settings.seed, mixed_seed(_ORDER, member, self.epoch)]
             order = np.random.Generator(np.random.Philox(key=key)).permutation(fold.train.size * self.copies)
             row, copy = order % fold.train.size, order // fold.train.size
             # members with fewer clusters spread them over all steps
@@ -275,8 +276,3 @@ class _Run:
     def result(self) -> Trained:
         states = [self.members.of_member(self.best, member) for member in range(self.members.n)]
         return Trained(states, [int(v) for v in self.best_epoch], self.history)
-
-
-def _mixed(*parts: int) -> int:
-    """A seed of its own for each combination of numbers."""
-    return int(np.random.SeedSequence([p % 2**64 for p in parts]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -20,8 +20,6 @@ from ..models.joint_density import JointDensityPosterior
 from .estimator import LearnedEstimator
 from .presets import find_preset
 
-MIN_HELD_OUT = 2000  #: clusters that a calibration is measured on
-
 
 @dataclass(frozen=True)
 class TrainedModel:

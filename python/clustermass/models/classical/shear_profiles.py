@@ -13,6 +13,7 @@ from ...constants import NEWTON
 from ...cosmology import Cosmology
 from ...errors import BadInputError, DomainError
 from ...nfw import critical_density, enclosed, radius_of_mass
+from ...ragged import take_rows
 from ...units import SPEED_OF_LIGHT
 
 FloatArray = NDArray[np.float64]
@@ -103,9 +104,7 @@ class ShearProfiles:
     def only(self, rows: Any) -> ShearProfiles:
         """Some clusters (slice, index array or mask), with their rings."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
-        sizes = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        where = np.repeat(self.offsets[chosen] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, where = take_rows(self.offsets, chosen)
         flat: dict[str, Any] = {name: getattr(self, name)[where] for name in ("radius", "shear", "error")}
         columns = ("names", "redshift", "source_redshift", "sigma_critical")
         own = {name: getattr(self, name)[chosen] for name in columns if getattr(self, name) is not None}

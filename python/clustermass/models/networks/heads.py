@@ -7,12 +7,12 @@ and the outputs into a distribution of y.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
-from ...errors import DomainError, MissingDependencyError
+from ..._extras import import_extra
+from ...errors import DomainError
 
 MAX_LOG_VARIANCE = 10.0  #: of a Gaussian head, so that an untrained one cannot overflow
 
@@ -107,7 +107,7 @@ class FlowHead(nn.Module):
         self, context: int = 16, transforms: int = 5, kind: str = "maf", hidden: tuple[int, ...] = (32, 32)
     ) -> None:
         super().__init__()
-        zuko = _import_zuko()
+        zuko = import_extra("zuko", extra="ml", what="flows need")
         kinds = {"maf": zuko.flows.MAF, "nsf": zuko.flows.NSF}
         if kind not in kinds:
             raise DomainError(f"`kind` must be one of {tuple(kinds)}, got {kind!r}")
@@ -161,11 +161,3 @@ def dropout_only(module: nn.Module) -> nn.Module:
         if isinstance(part, nn.Dropout):
             part.train()
     return module
-
-
-def _import_zuko() -> Any:
-    try:
-        import zuko
-    except ImportError as exc:
-        raise MissingDependencyError(f"flows need zuko: pip install 'clustermass[ml]' ({exc})") from exc
-    return zuko

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ... import _validate as check
 from ...errors import BadInputError
+from ...ragged import take_rows
 
 FloatArray = NDArray[np.float64]
 FEATURES = ("speed", "radius")  #: |velocity| [km/s], projected distance [comoving Mpc]
@@ -33,9 +34,7 @@ class Samples:
 
     def only(self, rows: NDArray[np.int64]) -> Samples:
         """Some clusters, in this order."""
-        sizes = self.sizes[rows]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        where = np.repeat(self.offsets[rows] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, where = take_rows(self.offsets, rows)
         return Samples(self.points[where], offsets)
 
     def followed_by(self, other: Samples) -> Samples:
