@@ -31,6 +31,7 @@ _PUBLIC: dict[str, str] = {
     "Haloes": "data.universe",
     "JointDensityPosterior": "models.joint_density",
     "LightconeSelection": "ops.lightcone",
+    "MapSample": "data.map_sample",
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "MassPosterior": "models.posterior",
@@ -94,6 +95,7 @@ _PUBLIC: dict[str, str] = {
     "read_estimator_record": "models.store",
     "read_galaxy_table": "features.galaxy_tables",
     "read_grids": "data.grids_file",
+    "read_map_sample": "data.map_sample",
     "read_maps": "data.maps_file",
     "read_predictions": "evaluation.predictions",
     "read_universe": "data.universe_file",
@@ -124,6 +126,8 @@ if TYPE_CHECKING:
     from .data.clusters_file import read_clusters as read_clusters
     from .data.grids_file import GridSet as GridSet
     from .data.grids_file import read_grids as read_grids
+    from .data.map_sample import MapSample as MapSample
+    from .data.map_sample import read_map_sample as read_map_sample
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot

@@ -42,17 +42,18 @@ MAY_IMPORT = {
     "data.universe_file": BASE | {"data.hdf5_tables", "data.universe"},
     "data.splits": BASE,
     "data.cluster_sample": BASE,
+    "data.map_sample": BASE | {"data.maps_file", "data.splits"},
     "data.clusters_file": BASE | {"data.hdf5_tables", "data.readers", "data.splits"},
     "data.grids_file": BASE | {"data.hdf5_tables", "data.readers"},
     "data.clusters_writer": BASE | {"data.hdf5_tables", "data.clusters_file"},
     "data.readers": BASE | {"data.schema"},
     "data.readers.catalogues": BASE | FILES_OUT | {"data.schema", "data.readers", "data.hdf5_tables"},
     "data.mocks": BASE | FILES_OUT | TABLES | {"_colossus", "ops", "data.schema", "data.universe"},
-    "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file"},
+    "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file", "data.map_sample"},
     "models.networks": {"errors", "_extras"},
     "training": BASE
     | {"ops", "features", "evaluation", "models", "models.networks"}
-    | {"data.splits", "data.clusters_file", "data.cluster_sample"},
+    | {"data.splits", "data.clusters_file", "data.cluster_sample", "data.map_sample"},
     "datasets": {"errors"},
     "features": BASE
     | FILES_OUT
@@ -61,7 +62,8 @@ MAY_IMPORT = {
     | {"data.cluster_sample"},
     "evaluation": BASE
     | MODEL_FILES
-    | {"_colossus", "ops", "models", "data.universe", "data.clusters_file", "data.hdf5_tables", "data.readers"},
+    | {"_colossus", "ops", "models", "data.universe", "data.clusters_file", "data.map_sample", "data.hdf5_tables"}
+    | {"data.readers"},
     "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks", "data.clusters_file", "data.universe_file"},
     "cli": BASE
     | FILES_OUT
@@ -69,6 +71,7 @@ MAY_IMPORT = {
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
     | {
         "data.cluster_sample",
+        "data.map_sample",
         "data.mocks",
         "datasets",
         "evaluation",

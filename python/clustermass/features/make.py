@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,7 @@ def provenance(job: MapJob, inputs: list[dict[str, Any]], command: str | None) -
         "backend": _backend.name_of(_backend.resolve("auto", "views")),
         "inputs": inputs,
         "settings": job.settings.record(),
+        "cosmology": asdict(job.cosmology),
         "assignment": dict(job.projection.assignment),
         "depth": job.projection.depth,
         "sides of the coarse grids for wide kernels": list(job.projection.sides[1:]),

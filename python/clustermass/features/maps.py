@@ -114,6 +114,7 @@ class MapJob:
     observations: tuple[Observation, ...]
     projection: Projection
     source: ParticleSource
+    cosmology: Cosmology  #: of the distances
     notes: tuple[str, ...]  #: assumptions made, by the reader too, for the provenance
 
     @property
@@ -244,6 +245,7 @@ def plan_maps(snapshot: Any, targets: Targets, settings: MapSettings | None = No
         observations=observations,
         projection=projection,
         source=source,
+        cosmology=cosmology,
         notes=tuple(notes),
     )
 
