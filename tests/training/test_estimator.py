@@ -107,6 +107,39 @@ def test_clusters_unlike_those_of_training_are_flagged():
     assert len(nothing) == 0
 
 
+def test_galaxies_outside_the_cylinder_do_not_count():
+    """A table that reaches further is no richer cluster: neither another mass nor another flag."""
+    estimator = make_estimator("cnn-1d", settings=dict(epochs=2), device="cpu").fit(clusters())
+    plain, far = clusters(10, seed=6), 300  # galaxies at 8 Mpc, more than any cluster of training has
+    sizes = plain.n_galaxies + far
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    where = np.repeat(plain.offsets[1:], far)
+    wide = clusters(
+        10, seed=6, offsets=offsets, x=np.insert(plain.x, where, 8.0), y=np.insert(plain.y, where, 0.0),
+        velocity=np.insert(plain.velocity, where, 100.0), max_radius=np.full(10, 10.0),
+    )  # fmt: skip
+    got, expected = estimator.predict(wide), estimator.predict(plain)
+    np.testing.assert_array_equal(got.log10_mass, expected.log10_mass)
+    np.testing.assert_array_equal(got.flags, expected.flags)
+    empty = clusters(10, seed=6, x=np.full(plain.x.size, 8.0), max_radius=np.full(10, 10.0))
+    assert estimator.predict(empty).flagged("too_few_galaxies").all()
+
+
+def test_grids_of_training_are_made_of_sub_samples_where_asked():
+    data, rows = clusters(30), np.array([[3, 4, 3], [7, 4, 29]])
+    flip = np.zeros(rows.shape, bool)
+    inputs = make_estimator("cnn-2d", settings=dict(subsample=(0.3, 0.6)), device="cpu")._inputs(data, "cpu")
+    whole = make_estimator("cnn-2d", device="cpu")._inputs(data, "cpu")
+    (grids,), (again,) = inputs.batch(rows, flip, key=5), inputs.batch(rows, flip, key=5)
+    (other,) = inputs.batch(rows, flip, key=6)
+    (alone,) = inputs.batch(rows[1:, 1:2], flip[1:, 1:2], key=5)
+    assert torch.equal(grids, again)
+    assert torch.equal(alone[0, 0], grids[0, 1]), "a draw belongs to the cluster, not to its batch"
+    assert not torch.isclose(grids, other).flatten(2).all(2).any()
+    torch.testing.assert_close(grids.sum((2, 3)), torch.ones(2, 3))
+    assert torch.equal(inputs.batch(rows, flip)[0], whole.batch(rows, flip)[0]), "predictions see all galaxies"
+
+
 def test_velocity_flips_change_nothing_much_for_a_flipped_network():
     """A set network trained with mirror images: the mirrored cluster has nearly the same mass."""
     pytest.importorskip("zuko", reason="zuko is not installed")

@@ -48,7 +48,7 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sdm-1d": ("support.machine", "SpeedMachine", {}),
     "sdm-2d": ("support.machine", "SpeedRadiusMachine", {}),
     "virial": ("classical.virial", "VirialMass", {}),
-    **{name: (".training.estimator", "LearnedEstimator", {"preset": name}) for name in _LEARNED},
+    **{name: (".training.dynamical", "DynamicalEstimator", {"preset": name}) for name in _LEARNED},
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +15,26 @@ from .. import _validate as check
 from .._extras import import_extra
 from ..data.splits import assign_splits
 from ..errors import DomainError, FileFormatError, NotFittedError
-from ..features.phase_space import GRID_PRESETS, GridPreset
-from ..models.base import Estimator, per_cluster, true_masses
+from ..models.base import Estimator, true_masses
 from ..models.joint_density import JointDensityPosterior
 from ..models.posterior import FLAGS, MassPosterior
-from .inputs import GalaxyInputs, GridInputs
 from .presets import build_network, changed, find_preset
+
+if TYPE_CHECKING:
+    from .loop import Inputs
 
 Rows = NDArray[np.int64]
 GRID = 513  #: points of the log mass where densities are given
 MARGIN = 0.25  #: dex beyond the masses of training that a posterior may reach
-MAX_MEMBERS = 192  #: galaxies of a cluster that a set network sees in one pass
-MIN_GALAXIES = 3
+NO_ESTIMATE = FLAGS["too_few_galaxies"] | FLAGS["missing_input"]  #: clusters that no network sees
 _PREDICT = 512  #: clusters at a time
 
 
 class LearnedEstimator(Estimator):
-    """A network that learns masses from clusters of known mass.
+    """A network that learns masses from clusters of known mass: what is the same for every kind of input.
+
+    A subclass says what its networks see: `_inputs`, `_cells` and `_described`, `inputs`, and where
+    they differ `_flags`, `_masses`, `_range` and `mass_definition`.
 
     Parameters
     ----------
@@ -87,8 +92,33 @@ class LearnedEstimator(Estimator):
         #: intervals of a point, measured on held-out clusters (`train_model`)
         self.joint: JointDensityPosterior | None = None
 
-    # `inputs` of the class says what an estimator reads; grids and sets both read these
-    inputs = ("velocities", "radii")
+    @abstractmethod
+    def _inputs(self, clusters: Any, device: Any) -> Inputs:
+        """Where batches of these clusters come from."""
+
+    @abstractmethod
+    def _cells(self) -> tuple[int, ...]:
+        """Shape of what a network sees of one cluster, as `build_network` takes it."""
+
+    @abstractmethod
+    def _described(self, clusters: Any) -> dict[str, NDArray[np.float64]]:
+        """What decides whether a cluster is like those of training: name -> (n,)."""
+
+    def _masses(self, clusters: Any) -> NDArray[np.float64]:
+        """log10 of the true masses [Msun] in the definition `mass_definition`."""
+        return true_masses(clusters)
+
+    def _range(self, name: str, low: float, high: float) -> tuple[float, float]:
+        """The range that counts as like training, of a description that was `low` to `high` there."""
+        return (low - 0.05, high + 0.05) if name == "redshift" else (low, high)
+
+    def _flags(self, clusters: Any) -> NDArray[np.uint32]:
+        """A description outside the range of training. Flags in `NO_ESTIMATE` keep a cluster from the network."""
+        flags = np.zeros(len(clusters), np.uint32)
+        for name, values in self._described(clusters).items():
+            low, high = self._support[name]
+            flags[(values < low) | (values > high)] |= np.uint32(FLAGS["out_of_support"])
+        return flags
 
     def fit(self, clusters: Any) -> Self:
         """Train on all clusters given.
@@ -124,7 +154,7 @@ class LearnedEstimator(Estimator):
         from .loop import Fold, train_members
 
         device = self._device()
-        masses = true_masses(clusters)
+        masses = self._masses(clusters)
         host = np.asarray(clusters.host_id)
         folds, scales = [], []
         for number, rows in enumerate(training_rows):
@@ -140,16 +170,19 @@ class LearnedEstimator(Estimator):
             self._network, source, y, folds, self.settings,
             device=device, checkpoint=self.checkpoint, on_epoch=self.on_epoch,
         )  # fmt: skip
-        found = []
+        described, found = self._described(clusters), []
         for number, fold in enumerate(folds):
             one = type(self)(self.preset.name, settings=self.settings.as_dict(), device=self.device,
                              n_threads=self.n_threads)  # fmt: skip
             one._state = {k: v.cpu().numpy() for k, v in trained.states[number].items()}
             one._scale = (float(scales[number][0]), float(scales[number][1]))
-            one._support = _support(clusters, fold.train)
+            one._support = {
+                name: list(self._range(name, float(values[fold.train].min()), float(values[fold.train].max())))
+                for name, values in described.items()
+            }
             one.history = trained.history
-            residual = one._means(source, fold.train) - masses[fold.train]
-            if self.preset.options["head"] == "point":
+            residual = one._means(one._load().to(device), source, fold.train) - masses[fold.train]
+            if self._gives_points:
                 one._offset = float(np.mean(residual))
             one._error = float(np.std(residual))
             found.append(one)
@@ -164,32 +197,36 @@ class LearnedEstimator(Estimator):
         if self._state is None:
             raise NotFittedError(f"estimator {self.name!r} must be fitted before it predicts")
         torch = _import_torch()
-        n = len(clusters)
+        n, device = len(clusters), self._device()
         flags = self._flags(clusters)
-        enough = np.flatnonzero((flags & FLAGS["too_few_galaxies"]) == 0)
-        source = self._inputs(clusters, self._device())
-        head = self._load(torch).eval().head
-        passes = int(self.preset.options.get("passes", 1))
-        if head.log_density(torch.zeros(1, head.outputs), torch.zeros(1)) is None:
+        enough = np.flatnonzero((flags & np.uint32(NO_ESTIMATE)) == 0)
+        source, network = self._inputs(clusters, device), self._load().to(device)
+        if self._gives_points:
             mean = np.full(n, np.nan)
             if enough.size:
-                mean[enough] = self._means(source, enough)
+                mean[enough] = self._means(network, source, enough)
             self._mark_range(mean, flags)
             if self.joint is not None:
-                return self.joint.posterior(mean, "M200c", flags=flags)
+                return self.joint.posterior(mean, self.mass_definition, flags=flags)
             error = np.where(np.isnan(mean), np.nan, self._error)
-            return MassPosterior.from_gaussian(mean, error, "M200c", flags=flags)
+            return MassPosterior.from_gaussian(mean, error, self.mass_definition, flags=flags)
         grid = np.linspace(self._scale[0] - MARGIN, self._scale[1] + MARGIN, GRID)
         y = torch.as_tensor(2 * (grid - self._scale[0]) / (self._scale[1] - self._scale[0]) - 1, dtype=torch.float32)
         density = np.full((n, GRID), np.nan)
-        with torch.no_grad():
-            parts = [head.log_density(o, y).double().exp().numpy() for o in self._outputs(source, enough)]
-        if parts:
+        if enough.size:
+            with torch.no_grad():
+                outputs, head = self._outputs(network, source, enough), network.head.cpu()
+                parts = [head.log_density(o, y).double().exp().numpy() for o in outputs]
+            passes = int(self.preset.options.get("passes", 1))
             density[enough] = np.concatenate(parts).reshape(passes, enough.size, GRID).mean(axis=0)
-        found = MassPosterior.from_density(grid, density, "M200c", flags=flags)
+        found = MassPosterior.from_density(grid, density, self.mass_definition, flags=flags)
         marks = np.array(found.flags)
         self._mark_range(found.log10_mass, marks)
-        return MassPosterior.from_density(grid, density, "M200c", flags=marks)
+        return replace(found, flags=marks)
+
+    @property
+    def _gives_points(self) -> bool:
+        return bool(self.preset.options["head"] == "point")
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Settings, scales and support; weights."""
@@ -224,43 +261,27 @@ class LearnedEstimator(Estimator):
         made._scale = (float(config["scale"][0]), float(config["scale"][1]))
         made._support = {k: [float(v) for v in pair] for k, pair in config["support"].items()}
         made._error, made._offset = float(config["error"]), float(config["offset"])
-        made._load(_import_torch())
+        made._load()
         return made
 
     def _network(self) -> Any:
-        cells = (GalaxyInputs.columns,) if self.preset.inputs == "galaxies" else GRID_PRESETS[self.preset.inputs].cells
-        return build_network(self.preset.network, self.preset.options, cells)
+        return build_network(self.preset.network, self.preset.options, self._cells())
 
-    def _load(self, torch: Any) -> Any:
-        """The network with its weights."""
+    def _load(self) -> Any:
+        """The network with its weights, ready to predict."""
         assert self._state is not None  # callers have looked
-        network = self._network()
+        torch, network = _import_torch(), self._network()
         try:
             network.load_state_dict({k: torch.as_tensor(np.array(v)) for k, v in self._state.items()})
         except RuntimeError as exc:
             raise FileFormatError(f"weights do not fit {self.name!r}: {exc}") from exc
-        return network
+        return network.eval()
 
-    def _grid_preset(self) -> GridPreset:
-        return GRID_PRESETS["ho2019-2d" if self.preset.inputs == "galaxies" else self.preset.inputs]
-
-    def _inputs(self, clusters: Any, device: Any) -> GridInputs | GalaxyInputs:
-        grid = self._grid_preset()
-        if self.preset.inputs == "galaxies":
-            return GalaxyInputs(
-                clusters, max_radius=grid.max_radius, max_velocity=grid.max_velocity, max_members=MAX_MEMBERS,
-                subsample=self.settings.subsample, seed=self.settings.seed, device=device,
-            )  # fmt: skip
-        cut = getattr(clusters, "kind", "contaminated") != "pure"
-        return GridInputs(clusters, grid, cut=cut, device=device, n_threads=self.n_threads)
-
-    def _outputs(self, source: GridInputs | GalaxyInputs, rows: Rows) -> list[Any]:
+    def _outputs(self, network: Any, source: Inputs, rows: Rows) -> list[Any]:
         """What comes out of the network, on the host, some clusters at a time; again for each pass of dropout."""
         from ..models.networks.heads import dropout_only
 
-        torch = _import_torch()
-        device, passes = self._device(), int(self.preset.options.get("passes", 1))
-        network: Any = self._load(torch).to(device)
+        torch, passes = _import_torch(), int(self.preset.options.get("passes", 1))
         network = dropout_only(network) if passes > 1 else network.eval()
         found = []
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -272,12 +293,12 @@ class LearnedEstimator(Estimator):
                     found.append(network.trunk(*batch).float().cpu())
         return found
 
-    def _means(self, source: GridInputs | GalaxyInputs, rows: Rows) -> NDArray[np.float64]:
+    def _means(self, network: Any, source: Inputs, rows: Rows) -> NDArray[np.float64]:
         """Mean log10 mass of rows, over the passes of dropout too."""
         torch = _import_torch()
-        head = self._load(torch).eval().head
         with torch.no_grad():
-            y = torch.cat([head.mean(outputs) for outputs in self._outputs(source, rows)]).numpy()
+            outputs, head = self._outputs(network, source, rows), network.head.cpu()
+            y = torch.cat([head.mean(one) for one in outputs]).numpy()
         return self._unscaled(y.reshape(-1, rows.size).mean(axis=0)) - self._offset
 
     def _unscaled(self, y: NDArray[Any]) -> NDArray[np.float64]:
@@ -294,15 +315,6 @@ class LearnedEstimator(Estimator):
             raise DomainError("too few hosts to train and validate on: give more clusters or no patience")
         return rows[side == 0], rows[side == 1]
 
-    def _flags(self, clusters: Any) -> NDArray[np.uint32]:
-        """Too few galaxies; richness, redshift or aperture outside those of training."""
-        counts = np.asarray(clusters.n_galaxies)
-        flags = np.where(counts < MIN_GALAXIES, np.uint32(FLAGS["too_few_galaxies"]), np.uint32(0))
-        for name, values in _described(clusters).items():
-            low, high = self._support[name]
-            flags[(values < low) | (values > high)] |= np.uint32(FLAGS["out_of_support"])
-        return flags
-
     def _mark_range(self, log10_mass: NDArray[np.float64], flags: NDArray[np.uint32]) -> None:
         low, high = self._scale
         with np.errstate(invalid="ignore"):
@@ -315,30 +327,6 @@ class LearnedEstimator(Estimator):
             return torch.device(chosen)
         except RuntimeError as exc:
             raise DomainError(f"`device` must be auto, cpu or cuda, got {self.device!r}") from exc
-
-
-def _described(clusters: Any) -> dict[str, NDArray[np.float64]]:
-    """What decides whether a cluster is like those of training."""
-    n = len(clusters)
-    return {
-        "n_galaxies": np.asarray(clusters.n_galaxies, np.float64),
-        "redshift": per_cluster(clusters.redshift, "redshift", n),
-        "max_radius": per_cluster(clusters.max_radius, "max_radius", n),
-        "max_velocity": per_cluster(clusters.max_velocity, "max_velocity", n),
-    }
-
-
-def _support(clusters: Any, rows: Rows) -> dict[str, list[float]]:
-    """Range of each description in training, widened: redshift by 0.05, aperture unlimited above."""
-    found = {}
-    for name, values in _described(clusters).items():
-        low, high = float(values[rows].min()), float(values[rows].max())
-        if name == "redshift":
-            low, high = low - 0.05, high + 0.05
-        elif name != "n_galaxies":
-            low, high = 0.999 * low, 1e30
-        found[name] = [low, high]
-    return found
 
 
 def _import_torch() -> Any:

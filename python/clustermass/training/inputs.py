@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DomainError
+from ..features.keys import uniform
 from ..features.phase_space import GridPreset, phase_space_grids
 from ..ops.subsample import draw_subsamples
 from ..ragged import take_rows
@@ -33,28 +35,55 @@ class GridInputs:
         Leave out galaxies outside the cylinder of the preset.
     device : torch.device
         Where batches are wanted.
+    subsample : (float, float), optional
+        Share of a cluster's galaxies that the grid of a training batch is made of, uniform between the two, drawn anew
+        for every batch. Grids are then made for each batch.
+    seed : int
+        Of the draws.
     n_threads : int
         That make grids.
     """
 
     def __init__(
-        self, clusters: Any, preset: GridPreset, *, cut: bool, device: torch.device, n_threads: int = 1
+        self,
+        clusters: Any,
+        preset: GridPreset,
+        *,
+        cut: bool,
+        device: torch.device,
+        subsample: tuple[float, float] | None = None,
+        seed: int = 0,
+        n_threads: int = 1,
     ) -> None:
         import torch
 
-        self.clusters, self.preset, self.cut, self.device = clusters, preset, cut, device
-        self.n_threads = n_threads
+        self.preset, self.device, self.h = preset, device, clusters.cosmology.h
+        self.subsample, self.seed, self.n_threads = subsample, seed, n_threads
         self.velocity_axis = preset.columns.index("velocity")
+        names, self.offsets = ("x", "y", "velocity"), np.asarray(clusters.offsets, np.int64)
+        self.columns = [np.asarray(getattr(clusters, name), np.float32) for name in names]
+        if cut:
+            inside = np.hypot(*self.columns[:2]) < preset.max_radius / self.h
+            inside &= np.abs(self.columns[2]) < preset.max_velocity
+            self.columns = [values[inside] for values in self.columns]
+            self.offsets = np.concatenate([[0], np.cumsum(inside, dtype=np.int64)])[self.offsets]
         self._cache: torch.Tensor | None = None
         if 4 * prod(preset.cells) * len(clusters) <= MAX_CACHE:
             self._cache = torch.as_tensor(self._grids(np.arange(len(clusters)))).to(device)
 
     def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]:
-        """Grids of rows, shape (*rows.shape, *cells), mirrored in velocity where `flip`. `key` is not used."""
+        """Grids of rows, shape (*rows.shape, *cells), mirrored in velocity where `flip`.
+
+        With a `key` (training) `subsample` applies, with another draw for every key; a cluster that is twice in a
+        batch has one draw.
+        """
         import torch
 
         flat = rows.ravel()
-        if self._cache is not None:
+        if key is not None and self.subsample is not None:
+            unique, back = np.unique(flat, return_inverse=True)
+            grids = torch.as_tensor(self._grids(unique, key)).to(self.device)[torch.as_tensor(back, device=self.device)]
+        elif self._cache is not None:
             grids = self._cache[torch.as_tensor(flat, device=self.device)]
         else:
             unique, back = np.unique(flat, return_inverse=True)
@@ -65,15 +94,20 @@ class GridInputs:
             grids = torch.where(mirror.reshape(-1, *[1] * len(self.preset.cells)), turned, grids)
         return (grids.reshape(*rows.shape, *self.preset.cells),)
 
-    def _grids(self, rows: Rows) -> NDArray[np.float32]:
-        offsets, where = take_rows(np.asarray(self.clusters.offsets), rows)
-        x, y, velocity = (
-            np.asarray(getattr(self.clusters, name), np.float32)[where] for name in ("x", "y", "velocity")
-        )
+    def digest(self) -> str:
+        """SHA-256 of what grids are made of."""
+        return digest_of(self.offsets, *self.columns)
+
+    def _grids(self, rows: Rows, key: int | None = None) -> NDArray[np.float32]:
+        offsets, where = take_rows(self.offsets, rows)
+        if key is not None and self.subsample is not None:
+            counts = drawn_counts(np.diff(offsets), self.subsample, self.seed, key, rows)
+            draws = draw_subsamples(offsets, count=counts, seed=(self.seed + 1 + key) % 2**64, items=rows)
+            offsets, where = draws.offsets, where[draws.indices]
+        x, y, velocity = (values[where] for values in self.columns)
         return phase_space_grids(
-            x, y, velocity, offsets, preset=self.preset, h=self.clusters.cosmology.h, cut=self.cut,
-            n_threads=self.n_threads,
-        )  # fmt: skip
+            x, y, velocity, offsets, preset=self.preset, h=self.h, cut=False, n_threads=self.n_threads
+        )
 
 
 class GalaxyInputs:
@@ -129,8 +163,7 @@ class GalaxyInputs:
         offsets, where = take_rows(self.offsets, flat)
         counts = np.diff(offsets)
         if self.subsample is not None and key is not None:
-            share = np.random.Generator(np.random.Philox(key=[self.seed, key])).uniform(*self.subsample, counts.size)
-            counts = np.minimum(counts, np.maximum(1, np.floor(share * counts + 0.5).astype(np.int64)))
+            counts = drawn_counts(counts, self.subsample, self.seed, key, flat)
         counts = np.minimum(counts, self.max_members)
         draws = draw_subsamples(offsets, count=counts, seed=(self.seed + 1 + (key or 0)) % 2**64, items=flat)
         chosen = self.values[where[draws.indices]]
@@ -141,3 +174,26 @@ class GalaxyInputs:
         galaxies = torch.as_tensor(padded).to(self.device)
         here = torch.as_tensor(mask.astype(np.float32)).to(self.device)
         return galaxies.reshape(*rows.shape, *galaxies.shape[1:]), here.reshape(*rows.shape, here.shape[1])
+
+    def digest(self) -> str:
+        """SHA-256 of the galaxies."""
+        return digest_of(self.offsets, self.values)
+
+
+def drawn_counts(counts: Rows, share: tuple[float, float], seed: int, key: int, items: Rows) -> Rows:
+    """How many galaxies of each cluster a training batch draws: at least 1 of those there are.
+
+    The share of a cluster is a function of (seed, key, its number in `items`), whatever else is in the batch.
+    """
+    low, high = share
+    u = uniform(seed, items, key)
+    return np.minimum(counts, np.maximum(1, np.floor((low + (high - low) * u) * counts + 0.5).astype(np.int64)))
+
+
+def digest_of(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of arrays with their types and shapes."""
+    sha = sha256()
+    for values in arrays:
+        sha.update(f"{values.dtype.str}{values.shape}".encode())
+        sha.update(np.ascontiguousarray(values).tobytes())
+    return sha.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..evaluation.protocol import Evaluation, evaluate_estimator
 from ..evaluation.robustness import RobustnessPlan
 from ..evaluation.tarp import tarp_values
 from ..models.joint_density import JointDensityPosterior
+from ..models.registry import estimator_class
 from .estimator import LearnedEstimator
 from .presets import find_preset
 
@@ -53,14 +54,21 @@ class TrainedModel:
         return {"calibrated": self.is_calibrated, "calibration": found}
 
 
-class _WithAll(LearnedEstimator):
-    """Folds, and beside them one member that learns from all of the flat mass function: `final`."""
+class _WithAll:
+    """An estimator whose folds are fitted with one member more, which learns from all of the flat mass function:
+    `final`."""
 
-    final: LearnedEstimator
+    def __init__(self, trainer: Any) -> None:
+        self.trainer, self.final = trainer, trainer
 
-    def fit_folds(self, clusters: Any, training_rows: Sequence[NDArray[np.int64]]) -> list[Self]:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.trainer, name)
+
+    def fit_folds(self, clusters: Any, training_rows: Sequence[NDArray[np.int64]]) -> list[LearnedEstimator]:
         """The folds; `final` afterwards."""
-        *folds, self.final = super().fit_folds(clusters, [*training_rows, np.flatnonzero(clusters.is_flat)])
+        rows = [*training_rows, np.flatnonzero(clusters.is_flat)]
+        folds: list[LearnedEstimator] = self.trainer.fit_folds(clusters, rows)
+        self.final = folds.pop()
         return folds
 
 
@@ -99,7 +107,8 @@ def train_model(
     """
     if not clusters.is_flat.any():
         raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
-    trainer = _WithAll(find_preset(preset).name, **options)
+    cls, named = estimator_class(find_preset(preset).name)
+    trainer: Any = _WithAll(cls(**named, **options))
     evaluation = evaluate_estimator(lambda: trainer, clusters, plan)
     if trainer.preset.options["head"] == "point":
         table, trainer.final.joint = with_joint_density(evaluation.predictions)
