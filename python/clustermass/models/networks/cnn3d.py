@@ -38,6 +38,7 @@ class CNN3D(nn.Module):
         """(n, 50, 50, 50) -> (n, outputs)."""
         values = grids.unsqueeze(1)
         for convolution in (self.first, self.second, self.third):
-            values = functional.max_pool3d(functional.relu(convolution(values)), 2, ceil_mode=True)
+            # the pool before the ReLU: the same numbers, an eighth of the work
+            values = functional.relu(functional.max_pool3d(convolution(values), 2, ceil_mode=True))
         outputs: torch.Tensor = self.output(self.dense(values.flatten(1)))
         return outputs
