@@ -47,7 +47,14 @@ def test_public_classes_say_what_they_hold(name):
     )
 
 
-NEED_TORCH = ("ops._torch", "features.batches", "models.networks.", "training.loop", "training.members")
+NEED_TORCH = (
+    "ops._torch",
+    "features.batches",
+    "models.networks.",
+    "training.loop",
+    "training.members",
+    "interpretation.attribution",
+)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "training": BASE
     | {"ops", "features", "evaluation", "models", "models.networks"}
     | {"data.splits", "data.clusters_file", "data.cluster_sample", "data.map_sample"},
+    "interpretation": BASE | {"data.map_sample"},
     "datasets": {"errors"},
     "features": BASE
     | FILES_OUT
@@ -64,7 +65,17 @@ MAY_IMPORT = {
     | MODEL_FILES
     | {"_colossus", "ops", "models", "data.universe", "data.clusters_file", "data.map_sample", "data.hdf5_tables"}
     | {"data.readers"},
-    "report": BASE | MODEL_FILES | {"evaluation", "models", "data.mocks", "data.clusters_file", "data.universe_file"},
+    "report": BASE
+    | MODEL_FILES
+    | {
+        "interpretation",
+        "data.map_sample",
+        "evaluation",
+        "models",
+        "data.mocks",
+        "data.clusters_file",
+        "data.universe_file",
+    },
     "cli": BASE
     | FILES_OUT
     | TABLES
@@ -76,6 +87,7 @@ MAY_IMPORT = {
         "datasets",
         "evaluation",
         "features",
+        "interpretation",
         "models",
         "ops",
         "report",

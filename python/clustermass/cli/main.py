@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a network on observations of clusters of known mass",
     "evaluate": "test estimators of mass on observations of clusters of known mass",
     "report": "make tables, figures and one page of an evaluation",
+    "explain": "show what a network looks at in the maps or galaxies of clusters",
     "preview": "draw some clusters of a file of maps or of cluster observations",
     "mock": "make a universe of haloes and galaxies, or check one against published relations",
     "demo": "make and draw maps of the data that come with the package",
