@@ -174,7 +174,7 @@ def occlusion(mass_of: MassOf, images: torch.Tensor, *, sigma: float = MASK_SIGM
     --------
     >>> image = torch.zeros(1, 1, 1, 3)
     >>> image[..., 1] = 1.0
-    >>> occlusion(lambda x: x.sum((1, 2, 3)), image, sigma=1.0).flatten().round(decimals=3).tolist()
+    >>> [round(v, 3) for v in occlusion(lambda x: x.sum((1, 2, 3)), image, sigma=1.0).flatten().tolist()]
     [-0.607, -1.0, -0.607]
     """
     _check(images)
