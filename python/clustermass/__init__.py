@@ -39,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
     "PhaseSpaceBatcher": "features.batches",
+    "PhotonObservation": "features.photons",
     "Predictions": "evaluation.predictions",
     "ResidualSummary": "evaluation.residuals",
     "ShearProfiles": "models.classical.shear_profiles",
@@ -172,6 +173,7 @@ if TYPE_CHECKING:
     from .features.phase_space import GridPreset as GridPreset
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
     from .features.phase_space import phase_space_grids as phase_space_grids
+    from .features.photons import PhotonObservation as PhotonObservation
     from .features.preview import draw_maps as draw_maps
     from .features.preview_clusters import draw_clusters as draw_clusters
     from .features.targets import Targets as Targets
