@@ -1,5 +1,9 @@
 """`clustermass train`: the model, its evaluation, its log; refusal to export what is not calibrated; going on."""
 
+import json
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -9,6 +13,10 @@ pytest.importorskip("safetensors")
 
 from clustermass.cli.main import run  # noqa: E402
 from clustermass.data.clusters_file import read_clusters  # noqa: E402
+from clustermass.data.provenance import hash_files  # noqa: E402
+from clustermass.evaluation.predictions import read_predictions  # noqa: E402
+from clustermass.evaluation.robustness import RobustnessPlan  # noqa: E402
+from clustermass.evaluation.runs import code_hash, run_record  # noqa: E402
 from clustermass.models.store import load_estimator, read_estimator_record  # noqa: E402
 from clustermass.report.tables import read_csv  # noqa: E402
 from tests.evaluation.toys import write_catalogue  # noqa: E402
@@ -40,6 +48,12 @@ def test_an_uncalibrated_model_is_written_only_if_allowed_and_then_marked(tmp_pa
     assert [r["epoch"] for r in log] == list(range(1, 9))
     assert log[-1]["train_0"] < log[0]["train_0"]
     assert "train_10" in log[0], "ten folds and the model that is kept"
+    records = [json.loads(line) for line in (out / "cnn-1d_log.jsonl").read_text().splitlines()]
+    assert [r["epoch"] for r in records] == list(range(1, 9))
+    assert [r["train"][0] for r in records] == pytest.approx([r["train_0"] for r in log], rel=1e-5)
+    assert records[0]["held_out"] == [None] * 11, "without patience nothing validates"
+    assert "epoch 5 of at most 8" in shown.err
+    assert " left" in shown.err
     for name in ("report.html", "cnn-1d_learning.png", "predictions/cnn-1d-contaminated.hdf5"):
         assert (out / name).stat().st_size > 1000
 
@@ -56,6 +70,78 @@ def test_an_uncalibrated_model_is_written_only_if_allowed_and_then_marked(tmp_pa
     error = posterior.log10_mass - clusters.log10_m200c
     assert np.isfinite(error).all()
     assert error.std() < 0.3
+
+
+def test_a_calibrated_model_is_written_and_says_so(tmp_path, catalogue, capsys, monkeypatch):
+    thresholds = "clustermass.evaluation.calibration_report"
+    monkeypatch.setattr(f"{thresholds}.MIN_ROWS", 50)
+    monkeypatch.setattr(f"{thresholds}.TARP_LIMIT", 0.04 * (2000 / 300) ** 0.5)  # 300 rows scatter as much more
+    out = tmp_path / "out"
+    assert train(catalogue, out, "--epochs", "8", "--learning-rate", "0.003") == 0, capsys.readouterr().out
+    assert "intervals: calibrated" in capsys.readouterr().out
+    record = read_estimator_record(out / "cnn-1d.safetensors")["record"]
+    assert record["calibrated"] is True
+    assert record["calibration"]["verdict"] == "calibrated"
+
+
+def test_the_row_of_the_kind_is_printed_and_a_few_folds_are_said(tmp_path, catalogue, capsys):
+    out = tmp_path / "out"
+    train(catalogue, out, "--epochs", "1")
+    capsys.readouterr()
+    train(catalogue, out, "--epochs", "2", "--learning-rate", "0.002", "--kind", "pure", "--folds", "3")
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cnn-1d:")]
+    rows = {r["estimator"]: r for r in read_csv(out / "dynamical.csv")}
+    assert set(rows) == {"cnn-1d", "cnn-1d (pure)"}
+    row = rows["cnn-1d (pure)"]
+    assert f"bias {row['bias_dex']:+.3f}, scatter {row['sigma_dex']:.3f}" in said
+    table, _ = read_predictions(out / "predictions" / "cnn-1d-pure.hdf5")
+    assert set(table.fold.tolist()) == {0, 1, 2}
+    hosts = np.unique(table.host_id[table.is_quoted]).size
+    assert f"{row['n_clusters']} observations of {hosts} hosts in 3 of 10 folds" in said
+    assert "train_3" in read_csv(out / "cnn-1d-pure_log.csv")[0]
+    assert "train_4" not in read_csv(out / "cnn-1d-pure_log.csv")[0]
+
+
+def test_other_training_has_another_key_than_evaluate(tmp_path, catalogue):
+    """`clustermass evaluate` must not take what was trained otherwise for its own work."""
+    keys = []
+    for words in (("--folds", "2"), ("--folds", "2", "--epochs", "1"), ("--folds", "3", "--epochs", "1")):
+        out = tmp_path / str(len(keys))
+        train(catalogue, out, *words)
+        keys.append(read_predictions(out / "predictions" / "cnn-1d-contaminated.hdf5")[0].record["key"])
+    plan, inputs = RobustnessPlan(), hash_files([catalogue])
+    keys += [run_record("cnn-1d", "contaminated", plan, inputs, code_hash())["key"]]
+    keys += [run_record("cnn-1d", "contaminated", plan, inputs, code_hash(), training={"epochs": 1})["key"]]
+    assert len(set(keys)) == 4
+    assert keys[3] == keys[4], "what is only written down does not count"
+
+
+def test_events_for_tensorboard(tmp_path, catalogue, monkeypatch):
+    made = []
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            self.folder, self.first, self.scalars, self.closed = folder, purge_step, {}, False
+            made.append(self)
+
+        def add_scalar(self, name, value, step):
+            self.scalars.setdefault(name, []).append((step, value))
+
+        def flush(self):
+            pass
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    train(catalogue, tmp_path / "out", "--epochs", "2", "--folds", "2", "--patience", "5")
+    (writer,) = made
+    assert writer.folder.endswith("tensorboard/cnn-1d")
+    assert writer.first == 1
+    assert writer.closed
+    records = [json.loads(line) for line in (tmp_path / "out" / "cnn-1d_log.jsonl").read_text().splitlines()]
+    assert writer.scalars["held_out/member_02"] == [(k + 1, r["held_out"][2]) for k, r in enumerate(records)]
+    assert writer.scalars["loss/train"] == [(k + 1, pytest.approx(np.mean(r["train"]))) for k, r in enumerate(records)]
 
 
 def test_other_settings_in_the_same_folder_are_refused(tmp_path, catalogue, capsys):

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("safetensors")
 
 from clustermass.data.cluster_sample import ClusterSample  # noqa: E402
-from clustermass.errors import DomainError, NotFittedError  # noqa: E402
+from clustermass.errors import DomainError, FileFormatError, NotFittedError  # noqa: E402
 from clustermass.models.registry import ESTIMATORS, make_estimator  # noqa: E402
 from clustermass.models.store import load_estimator, save_estimator  # noqa: E402
 from clustermass.training.presets import PRESETS  # noqa: E402
@@ -87,6 +87,20 @@ def test_folds_train_together_and_see_only_their_rows():
     other, _ = make_estimator("cnn-1d", **options).fit_folds(clusters(log10_m200c=poisoned), rows)
     probe = clusters(20, seed=5)
     np.testing.assert_array_equal(first.predict(probe).log10_mass, other.predict(probe).log10_mass)
+
+
+def test_a_checkpoint_of_another_catalogue_or_network_is_refused(tmp_path):
+    """One velocity of one galaxy is another catalogue; the paper's final version is another network."""
+    options = dict(settings=dict(epochs=1), device="cpu", checkpoint=tmp_path / "run.checkpoint")
+    data = clusters(30)
+    make_estimator("cnn-2d", **options).fit(data)
+    make_estimator("cnn-2d", **options).fit(data)
+    moved = data.velocity.copy()
+    moved[7] += 1.0
+    with pytest.raises(FileFormatError, match="clusters"):
+        make_estimator("cnn-2d", **options).fit(clusters(30, velocity=moved))
+    with pytest.raises(FileFormatError, match="network"):
+        make_estimator("cnn-2d-final", **options).fit(data)
 
 
 def test_clusters_unlike_those_of_training_are_flagged():

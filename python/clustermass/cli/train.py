@@ -6,12 +6,13 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import _options as options
-from ._progress import duration
 from ._signals import TerminatedError, terminable
+from ._training_log import TrainingLog
 from .evaluate import commit
 
 EXIT_OK, EXIT_PARTIAL = 0, 4
@@ -34,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "preset's)")  # fmt: skip
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of inner products (float32)")
     parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
+    parser.add_argument("--folds", type=int, metavar="N", help="only the first N of the cross-validation, at least 2, "
+                        "for networks that take long (all)")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--threads", type=int, default=cores, metavar="N", help="that make grids (all cores)")
@@ -44,56 +47,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Train, evaluate, write; say what came out."""
     from ..data.clusters_file import read_clusters
-    from ..training.presets import PRESETS
+    from ..training.presets import PRESETS, changed
 
     preset = options.nearest(args.preset, tuple(PRESETS), "the preset")
     folder = Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
     changes = {name: getattr(args, name) for name in _CHANGES if getattr(args, name) is not None}
     clusters = read_clusters(args.clusters, args.kind)
-    log = _Log(folder, preset)
+    stem = preset if args.kind == "contaminated" else f"{preset}-{args.kind}"
+    log = TrainingLog(folder, stem, changed(PRESETS[preset].settings, changes).epochs)
     try:
         with terminable():
+            from ..training.processes import is_leading
             from ..training.run import train_model
 
             found = train_model(
-                preset, clusters, settings=changes, device=args.device, n_threads=args.threads,
-                checkpoint=folder / f"{preset}.checkpoint", on_epoch=log.epoch,
+                preset, clusters, folds=args.folds, settings=changes, device=args.device, n_threads=args.threads,
+                checkpoint=folder / f"{stem}.checkpoint", on_epoch=log.epoch,
             )  # fmt: skip
     except TerminatedError:
         _tell(f"stopped; the same command goes on from {folder}")
         return EXIT_PARTIAL
-    return _write(args, folder, preset, clusters, found)
+    finally:
+        log.close()
+    if not is_leading():
+        return EXIT_OK  # one of several processes (torchrun): the first writes
+    return _write(args, folder, (preset, stem), changes, clusters, found)
 
 
-class _Log:
-    """Losses of each epoch in a file and on the screen."""
-
-    def __init__(self, folder: Path, preset: str) -> None:
-        self.path, self.preset = folder / f"{preset}_log.csv", preset
-
-    def epoch(self, number: int, history: Any) -> None:
-        from ..report.tables import write_csv
-
-        members = range(len(history.train[0]))
-        rows = [
-            {"epoch": k + 1, "seconds": history.seconds[k]}
-            | {f"train_{m}": history.train[k][m] for m in members}
-            | {f"held_out_{m}": history.validate[k][m] for m in members}
-            for k in range(number)
-        ]
-        write_csv(self.path, rows)
-        loss = sum(history.train[-1]) / len(members)
-        if number <= 3 or number % 5 == 0:
-            _tell(f"epoch {number}: mean loss {loss:.4g}, {duration(history.seconds[-1])} an epoch")
-
-
-def _write(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, found: Any) -> int:
-    """Predictions, report and model."""
-    from dataclasses import replace
-
+def _write(
+    args: argparse.Namespace,
+    folder: Path,
+    names: tuple[str, str],
+    changes: dict[str, Any],
+    clusters: Any,
+    found: Any,
+) -> int:
+    """Predictions, report and model; `names`: of the preset, and of its files."""
     from ..data.provenance import hash_files
-    from ..evaluation.predictions import write_predictions
+    from ..evaluation.predictions import label_of, write_predictions
     from ..evaluation.robustness import RobustnessPlan
     from ..evaluation.runs import code_hash, frame_of, run_record
     from ..models.store import save_estimator
@@ -102,10 +94,11 @@ def _write(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, f
     from ..report.make import write_report
     from ..report.tables import read_csv
 
-    inputs = hash_files([args.clusters])
+    (preset, stem), inputs = names, hash_files([args.clusters])
+    other = changes | ({} if args.folds is None else {"folds": args.folds})
     record = run_record(
-        preset, args.kind, RobustnessPlan(), inputs, code_hash(), command=shlex.join(["clustermass", *args.words]),
-        commit=commit(), training=found.model.settings.as_dict(),
+        preset, args.kind, RobustnessPlan(), inputs, code_hash(), changes=other, commit=commit(),
+        command=shlex.join(["clustermass", *args.words]), training=found.model.settings.as_dict(),
         catalogue={k: clusters.record.get(k) for k in ("command", "universe", "settings")}, frame=frame_of(clusters),
     )  # fmt: skip
     path = predictions_path(folder, preset, args.kind)
@@ -117,11 +110,14 @@ def _write(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, f
     write_predictions(path, replace(found.evaluation.predictions, estimator=preset, record=record), extra=extra)
     history = found.model.history
     title = f"{preset}: {len(history.train[0])} networks"
-    draw_learning_curves(folder / f"{preset}_learning.png", title, history.train, history.validate)
+    draw_learning_curves(folder / f"{stem}_learning.png", title, history.train, history.validate)
     write_report(folder)
-    (row,) = [r for r in read_csv(folder / "dynamical.csv") if r["estimator"].startswith(preset)][:1]
+    (row,) = [r for r in read_csv(folder / "dynamical.csv") if r["estimator"] == label_of(preset, args.kind)]
     print("epsilon = log10(M_pred / M_true) [dex], 14 < log10 M200c [Msun/h] < 15, held-out clusters")
-    print(f"{preset}: {row['n_clusters']:,d} observations, bias {row['bias_dex']:+.3f}, scatter {row['sigma_dex']:.3f}")
+    table = found.evaluation.predictions
+    hosts, of = len(set(table.host_id[table.is_quoted].tolist())), int(clusters.fold.max()) + 1
+    print(f"{preset}: {row['n_clusters']:,d} observations of {hosts:,d} hosts in {len(set(table.fold.tolist()))} of "
+          f"{of} folds, bias {row['bias_dex']:+.3f}, scatter {row['sigma_dex']:.3f}")  # fmt: skip
     report = found.calibration
     words = "none" if report is None else f"{report.verdict} ({report.n:,d} clusters) {'; '.join(report.failures)}"
     print(f"intervals: {words}")
@@ -129,7 +125,7 @@ def _write(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, f
         _tell(f"the model is not written: its intervals are not calibrated (--allow-uncalibrated writes it marked); "
               f"{folder} has its evaluation")  # fmt: skip
         return EXIT_PARTIAL
-    model = folder / f"{preset}.safetensors"
+    model = folder / f"{stem}.safetensors"
     save_estimator(model, found.model, record={"data": inputs, "command": record["command"], **found.record()})
     print(f"{model}: the model{'' if found.is_calibrated else ', marked as not calibrated'}; {folder}/report.html")
     return EXIT_OK

@@ -177,6 +177,7 @@ def evaluate_estimator(
     clusters: ClusterSet,
     plan: RobustnessPlan | None = None,
     *,
+    folds: Iterable[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """`cross_validate`, and the robustness of each fold's own model, in one pass.
@@ -189,6 +190,8 @@ def evaluate_estimator(
         All observations of one kind.
     plan : RobustnessPlan, optional
         What the models' robustness is tried with.
+    folds : iterable of int, optional
+        Which; default all.
     progress : callable, optional
         Called with the number of the fold when it is done.
 
@@ -198,7 +201,7 @@ def evaluate_estimator(
     """
     plan = plan or RobustnessPlan()
     predictions, subsamples, errors = [], [], []
-    for result in iter_folds(make, clusters):
+    for result in iter_folds(make, clusters, folds):
         table = predictions_of(result)
         predictions.append(table)
         subsamples.append(subsample_robustness(result.estimator, result.clusters, result.posterior, plan))

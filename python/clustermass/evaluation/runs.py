@@ -35,14 +35,22 @@ def code_hash() -> str:
 
 
 def run_record(
-    name: str, kind: str, plan: RobustnessPlan, inputs: list[dict[str, Any]], code: str, **more: Any
+    name: str,
+    kind: str,
+    plan: RobustnessPlan,
+    inputs: list[dict[str, Any]],
+    code: str,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
-    """What predictions are made from, and its key: equal keys mean equal predictions."""
+    """What predictions are made from, and its key: equal keys mean equal predictions. `changes` are settings other than
+    those that go with the name; with them the key is another, what is in `more` is only written down."""
     cls, preset = estimator_class(name)
     basis = {
         "format_version": FORMAT_VERSION,
         "estimator": name,
-        "settings": preset,
+        "settings": preset | dict(changes or {}),
         "kind": kind,
         "plan": asdict(plan),
         "inputs": inputs,

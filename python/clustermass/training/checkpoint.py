@@ -26,7 +26,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> tuple[dict[str, NDArray[Any
     Raises
     ------
     FileFormatError
-        If it is damaged, or of another run: other settings, data or version of torch.
+        If it is damaged, or of another run: another network, other settings, data or version of torch.
     """
     if not path.is_file():
         return None
@@ -35,7 +35,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> tuple[dict[str, NDArray[Any
         raise FileFormatError(f"{path}: not a checkpoint")
     if about.get("fingerprint") != fingerprint:
         raise FileFormatError(
-            f"{path}: belongs to a run with other settings, clusters or versions; remove it to start anew"
+            f"{path}: of a run with another network, other settings, clusters or versions; remove it to start anew"
         )
     return arrays, about["progress"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -87,7 +88,7 @@ class LearnedEstimator(Estimator):
         self._state: dict[str, NDArray[Any]] | None = None
         self._scale = (np.nan, np.nan)  # log10 masses that -1 and 1 stand for
         self._support: dict[str, list[float]] = {}
-        self._error = np.nan  # of a point, in dex: standard deviation over the clusters it was trained on
+        self._error = 0.0  # of a point, in dex: standard deviation over the clusters it was trained on
         self._offset = 0.0  # of a point, in dex: mean over the clusters it was trained on, taken back
         #: intervals of a point, measured on held-out clusters (`train_model`)
         self.joint: JointDensityPosterior | None = None
@@ -152,6 +153,7 @@ class LearnedEstimator(Estimator):
         list of LearnedEstimator
         """
         from .loop import Fold, train_members
+        from .processes import joined
 
         device = self._device()
         masses = self._masses(clusters)
@@ -166,10 +168,11 @@ class LearnedEstimator(Estimator):
             scales.append((low, high if high > low else low + 1.0))
         y = np.array([2 * (masses - low) / (high - low) - 1 for low, high in scales], np.float32)
         source = self._inputs(clusters, device)
-        trained = train_members(
-            self._network, source, y, folds, self.settings,
-            device=device, checkpoint=self.checkpoint, on_epoch=self.on_epoch,
-        )  # fmt: skip
+        with joined(device) as processes:
+            trained = train_members(
+                self._network, source, y, folds, self.settings, device=device, checkpoint=self.checkpoint,
+                on_epoch=self.on_epoch, processes=processes,
+            )  # fmt: skip
         described, found = self._described(clusters), []
         for number, fold in enumerate(folds):
             one = type(self)(self.preset.name, settings=self.settings.as_dict(), device=self.device,
@@ -181,10 +184,9 @@ class LearnedEstimator(Estimator):
                 for name, values in described.items()
             }
             one.history = trained.history
-            residual = one._means(one._load().to(device), source, fold.train) - masses[fold.train]
             if self._gives_points:
-                one._offset = float(np.mean(residual))
-            one._error = float(np.std(residual))
+                residual = one._means(one._load().to(device), source, fold.train) - masses[fold.train]
+                one._offset, one._error = float(np.mean(residual)), float(np.std(residual))
             found.append(one)
         return found
 
@@ -324,9 +326,14 @@ class LearnedEstimator(Estimator):
         torch = _import_torch()
         chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         try:
-            return torch.device(chosen)
+            return torch.device(_of_process(chosen))
         except RuntimeError as exc:
             raise DomainError(f"`device` must be auto, cpu or cuda, got {self.device!r}") from exc
+
+
+def _of_process(device: str) -> str:
+    """Of several processes that share "cuda", the device of this one: torchrun numbers them."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
 def _import_torch() -> Any:

@@ -15,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..errors import TrainingError
+from ..errors import DomainError, TrainingError
 from ..features.keys import mixed_seed
 from .checkpoint import fingerprint_of, read_checkpoint, write_checkpoint
 from .members import Members, State, bound_weights, keep_better
+from .processes import Processes
 from .settings import TrainingSettings
 
 Rows = NDArray[np.int64]
+ALONE = Processes()
 _ORDER, _FLIP = 1, 2  # what random numbers are for
 _EVALUATE = 1024  #: clusters of each member in one pass without gradients
 
@@ -29,7 +31,11 @@ _EVALUATE = 1024  #: clusters of each member in one pass without gradients
 class Inputs(Protocol):
     """Where batches come from; see `training.inputs`."""
 
-    def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]: ...
+    def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]:
+        """Tensors (*rows.shape, ...), as the network takes them; with a `key` for training, augmented by it."""
+
+    def digest(self) -> str:
+        """SHA-256 of what batches are made of, so that a checkpoint of other data is not gone on from."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def train_members(
     device: torch.device,
     checkpoint: Path | None = None,
     on_epoch: Callable[[int, History], None] | None = None,
+    processes: Processes = ALONE,
 ) -> Trained:
     """Train one network for each fold, all in one pass.
 
@@ -90,6 +97,10 @@ def train_members(
         ends with the same bits (on the CPU, with the same number of torch's threads).
     on_epoch : callable, optional
         Called after each epoch with its number and the history.
+    processes : Processes
+        That share the work, each called with the same arguments. The first writes the checkpoint and calls `on_epoch`;
+        all read the checkpoint. The weights are those of one process to rounding, but for the noise of dropout, which
+        each process draws for its share.
 
     Returns
     -------
@@ -98,22 +109,46 @@ def train_members(
     Raises
     ------
     TrainingError
-        If a loss is not finite; the checkpoint of the last good epoch stays.
+        If a loss is not finite, or another process ends; the checkpoint of the last good epoch stays.
     FileFormatError
         If the checkpoint is of another run.
     """
+    if settings.batch_size < processes.size:
+        raise DomainError(f"`batch_size` must be at least the number of processes, {processes.size}")
     seeds = [mixed_seed(settings.seed, member) for member in range(len(folds))]
-    run = _Run(Members(make, seeds, device), inputs, y, folds, settings)
-    mark = fingerprint_of(settings.as_dict(), y, [f.train.tolist() for f in folds], torch.__version__)
+    run = _Run(Members(make, seeds, device), inputs, y, folds, settings, processes)
+    mark = "" if checkpoint is None else _mark(run, y)
     if checkpoint is not None and (found := read_checkpoint(checkpoint, mark)) is not None:
         run.restore(*found)
+    _check_together(run)
     while run.epoch < settings.epochs and not run.all_stopped:
         run.one_epoch()
-        if checkpoint is not None:
+        if checkpoint is not None and processes.leads:
             write_checkpoint(checkpoint, *run.snapshot(), mark)
-        if on_epoch is not None:
+        if on_epoch is not None and processes.leads:
             on_epoch(run.epoch, run.history)
     return run.result()
+
+
+def _check_together(run: _Run) -> None:
+    """All processes must start from the same epoch, or they would wait for each other for ever."""
+    seen = torch.zeros(run.processes.size, dtype=torch.float64, device=run.members.device)
+    seen[run.processes.rank] = run.epoch
+    run.processes.add_up([seen])
+    if (seen != run.epoch).any():
+        raise TrainingError(
+            f"the processes start from different epochs ({', '.join(str(int(v)) for v in seen)}): "
+            "the checkpoint must lie where all of them see it"
+        )
+
+
+def _mark(run: _Run, y: NDArray[np.float32]) -> str:
+    """What makes a run what it is: settings, network, clusters, and which of them train and validate."""
+    network = {name: list(value.shape) for name, value in run.members.copy_state().items()}
+    rows = [(fold.train.tolist(), fold.validate.tolist()) for fold in run.folds]
+    return fingerprint_of(
+        run.settings.as_dict(), run.members.description, network, y, rows, run.inputs.digest(), torch.__version__
+    )
 
 
 class _Run:
@@ -126,8 +161,10 @@ class _Run:
         y: NDArray[np.float32],
         folds: Sequence[Fold],
         settings: TrainingSettings,
+        processes: Processes,
     ) -> None:
         self.members, self.inputs, self.folds, self.settings = members, inputs, folds, settings
+        self.processes = processes
         self.y = torch.as_tensor(y).to(members.device)
         names = members.parameters
         # weights decay, biases do not
@@ -135,7 +172,9 @@ class _Run:
             {"params": [v for v in names.values() if v.ndim > 2], "weight_decay": 2.0 * settings.weight_decay},
             {"params": [v for v in names.values() if v.ndim <= 2], "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate, eps=1e-7)
+        self.optimiser = torch.optim.Adam(
+            [g for g in groups if g["params"]], lr=settings.learning_rate, eps=1e-7, fused=True
+        )
         self.copies = 2 if settings.flip else 1
         longest = max(fold.train.size for fold in folds) * self.copies
         self.steps = max(1, -(-longest // settings.batch_size))
@@ -152,13 +191,18 @@ class _Run:
     def one_epoch(self) -> None:
         start = time.perf_counter()
         rows, flips, weights = self._order()
-        total, count = np.zeros(self.members.n), weights.sum(axis=1)
+        losses, count = (
+            torch.zeros(self.members.n, dtype=torch.float64, device=self.members.device),
+            weights.sum(axis=1),
+        )
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed_seed(self.settings.seed, self.epoch, 0))
+            torch.manual_seed(mixed_seed(self.settings.seed, self.epoch, self.processes.rank))
             size = self.settings.batch_size
             for step in range(self.steps):
                 part = slice(step * size, (step + 1) * size)
-                total += self._step(step, rows[:, part], flips[:, part], weights[:, part])
+                losses += self._step(step, rows[:, part], flips[:, part], weights[:, part])
+        self.processes.add_up([losses])
+        total = losses.cpu().numpy()
         self._check(total)
         self.epoch += 1
         self.history.train.append([float(v) for v in total / count])
@@ -170,23 +214,27 @@ class _Run:
         self.best_epoch[better] = self.epoch
         self.history.seconds.append(time.perf_counter() - start)
 
-    def _step(self, step: int, rows: Rows, flips: NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[Any]:
-        """One step of Adam; the sum of the losses of each member."""
+    def _step(self, step: int, rows: Rows, flips: NDArray[np.bool_], weights: NDArray[np.float32]) -> torch.Tensor:
+        """One step of Adam; the sum of the losses of each member over this process's share of the batch."""
         done = self.epoch * self.steps + step
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(done)
+        whole = torch.as_tensor(weights.sum(axis=1).clip(min=1.0)).to(self.members.device)  # of all processes
+        own = self.processes.share(rows.shape[1])
+        rows, flips, weights = rows[:, own], flips[:, own], weights[:, own]
         batch = self.inputs.batch(rows, flips, key=done)
         weight = torch.as_tensor(weights).to(self.members.device)
         target = torch.gather(self.y, 1, torch.as_tensor(rows).to(self.members.device))
         with self._precision():
             losses = self.members.losses(target, *batch).float()
         sums = (losses * weight).sum(1)
-        torch.autograd.backward((sums / weight.sum(1).clamp(min=1.0)).sum())
+        torch.autograd.backward((sums / whole).sum())
+        self.processes.add_up([v.grad for v in self.members.parameters.values() if v.grad is not None])
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.settings.max_norm is not None:
             bound_weights(self.members.parameters, self.settings.max_norm)
-        return np.asarray(sums.detach().cpu().numpy(), np.float64)
+        return sums.detach()  # stays on the device: nothing waits for it
 
     def _rate(self, done: int) -> float:
         settings, whole = self.settings, self.settings.epochs * self.steps
@@ -213,7 +261,8 @@ class _Run:
     def _validate(self) -> NDArray[np.float64]:
         """Mean loss of each member on its validation rows; NaN without any."""
         longest = max(fold.validate.size for fold in self.folds)
-        total, count = np.zeros(self.members.n), np.array([fold.validate.size for fold in self.folds])
+        count = np.array([fold.validate.size for fold in self.folds])
+        total = torch.zeros(self.members.n, dtype=torch.float64, device=self.members.device)
         for low in range(0, longest, _EVALUATE):
             width = min(_EVALUATE, longest - low)
             rows = np.zeros((self.members.n, width), np.int64)
@@ -221,13 +270,18 @@ class _Run:
             for member, fold in enumerate(self.folds):
                 part = fold.validate[low : low + width]
                 rows[member, : part.size], weights[member, : part.size] = part, 1.0
+            own = self.processes.share(width)
+            rows, weights = rows[:, own], weights[:, own]
+            if not rows.size:
+                continue
             target = torch.gather(self.y, 1, torch.as_tensor(rows).to(self.members.device))
             with torch.no_grad(), self._precision():
                 batch = self.inputs.batch(rows, np.zeros(rows.shape, bool))
-                losses = self.members.losses(target, *batch, training=False).float().cpu().numpy()
-            total += np.where(weights > 0, losses, 0.0).sum(axis=1)
+                losses = self.members.losses(target, *batch, training=False).double()
+            total += torch.where(torch.as_tensor(weights).to(self.members.device) > 0, losses, 0.0).sum(1)
+        self.processes.add_up([total])
         with np.errstate(invalid="ignore"):
-            return np.asarray(total / np.where(count > 0, count, np.nan))
+            return np.asarray(total.cpu().numpy() / np.where(count > 0, count, np.nan))
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.settings.precision == "float32":

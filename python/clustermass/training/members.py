@@ -40,6 +40,7 @@ class Members:
                 networks.append(make().to(device))
         self.device, self.n = device, len(networks)
         self.parameters, self.buffers = stack_module_state(networks)
+        self.description = str(networks[0])  #: layers with their settings
         self._network = copy.deepcopy(networks[0]).to("meta")
         self._mapped: Callable[..., torch.Tensor] = torch.vmap(self._one, randomness="different")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _validate as check
 from ..data.clusters_file import ClusterSet
 from ..errors import BadInputError
 from ..evaluation.calibration_report import CalibrationReport, check_calibration
@@ -73,7 +74,12 @@ class _WithAll:
 
 
 def train_model(
-    preset: str, clusters: ClusterSet, *, plan: RobustnessPlan | None = None, **options: Any
+    preset: str,
+    clusters: ClusterSet,
+    *,
+    plan: RobustnessPlan | None = None,
+    folds: int | None = None,
+    **options: Any,
 ) -> TrainedModel:
     """Train a preset on a catalogue: ten folds and the final model, eleven networks in one pass.
 
@@ -85,6 +91,8 @@ def train_model(
         All observations of one kind.
     plan : RobustnessPlan, optional
         What the folds' robustness is tried with.
+    folds : int, optional
+        Only the first so many rounds of the cross-validation, at least 2; default all.
     **options
         Of `LearnedEstimator`: settings, device, n_threads, checkpoint, on_epoch.
 
@@ -109,7 +117,8 @@ def train_model(
         raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
     cls, named = estimator_class(find_preset(preset).name)
     trainer: Any = _WithAll(cls(**named, **options))
-    evaluation = evaluate_estimator(lambda: trainer, clusters, plan)
+    rounds = None if folds is None else range(check.integer(folds, "folds", low=2))
+    evaluation = evaluate_estimator(lambda: trainer, clusters, plan, folds=rounds)
     if trainer.preset.options["head"] == "point":
         table, trainer.final.joint = with_joint_density(evaluation.predictions)
         evaluation = replace(evaluation, predictions=table)
