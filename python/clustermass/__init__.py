@@ -35,11 +35,11 @@ _PUBLIC: dict[str, str] = {
     "MapSet": "data.maps_file",
     "MapSettings": "features.maps",
     "MassPosterior": "models.posterior",
+    "MassPrior": "models.prior",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
     "PhaseSpaceBatcher": "features.batches",
-    "PhotonObservation": "features.photons",
     "Predictions": "evaluation.predictions",
     "ResidualSummary": "evaluation.residuals",
     "ShearProfiles": "models.classical.shear_profiles",
@@ -108,6 +108,7 @@ _PUBLIC: dict[str, str] = {
     "summarise_residuals": "evaluation.residuals",
     "targets_from_groups": "features.targets",
     "train_model": "training.run",
+    "tune_preset": "training.tune",
     "velocity_dispersions": "ops.dispersion",
     "view_rotations": "ops.views",
     "write_demo_snapshot": "data.mocks.demo",
@@ -173,7 +174,6 @@ if TYPE_CHECKING:
     from .features.phase_space import GridPreset as GridPreset
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
     from .features.phase_space import phase_space_grids as phase_space_grids
-    from .features.photons import PhotonObservation as PhotonObservation
     from .features.preview import draw_maps as draw_maps
     from .features.preview_clusters import draw_clusters as draw_clusters
     from .features.targets import Targets as Targets
@@ -188,6 +188,7 @@ if TYPE_CHECKING:
     from .models.classical.shear_profiles import ShearProfiles as ShearProfiles
     from .models.joint_density import JointDensityPosterior as JointDensityPosterior
     from .models.posterior import MassPosterior as MassPosterior
+    from .models.prior import MassPrior as MassPrior
     from .models.registry import make_estimator as make_estimator
     from .models.store import load_estimator as load_estimator
     from .models.store import read_estimator_record as read_estimator_record
@@ -220,6 +221,7 @@ if TYPE_CHECKING:
     from .ops.views import project_views as project_views
     from .ops.views import view_rotations as view_rotations
     from .training.run import train_model as train_model
+    from .training.tune import tune_preset as tune_preset
 else:  # hidden from type checkers: for them it would make every misspelt name a valid one
 
     def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The `clustermass` command: finds the sub-command, runs it, turns errors into one line and an exit code.
 
 Exit codes: 0 done, 2 the command line or an option is wrong, 3 the data are bad, 130 stopped with Ctrl-C. A command may
-have more: 1 of `mock check`, where a check is not met; 4 of `maps` and `evaluate`, not everything was done.
+have more: 1 of `mock check`, where a check is not met; 4 of `maps`, `train`, `tune`, `evaluate`, not all was done.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "predict": "masses of clusters in a table of galaxies or of clusters, with intervals and flags",
     "grids": "make phase-space grids of a file of cluster observations",
     "train": "train a network on observations of clusters of known mass",
+    "tune": "search better settings of a network on observations of clusters of known mass",
     "evaluate": "test estimators of mass on observations of clusters of known mass",
     "report": "make tables, figures and one page of an evaluation",
     "explain": "show what a network looks at in the maps or galaxies of clusters",

@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of a named estimator")
     parser.add_argument("--within-r200", action="store_true", help="use the galaxies within R200c of the estimate "
                         "itself, found by repeating it: for m-sigma, virial and projected masses")  # fmt: skip
+    parser.add_argument("--prior", choices=("training", "flat"), default="training", help="of masses, for a learned "
+                        "estimator: that of the clusters it was trained on, or flat in log10 mass")  # fmt: skip
     table = parser.add_argument_group("what the table does not say, or says wrongly (docs/real-data.md)")
     table.add_argument("--columns", nargs="+", default=[], metavar="QUANTITY=COLUMN[,UNIT[,MISSING]]",
                        help="columns by name or number; a column - leaves the quantity out")  # fmt: skip
@@ -50,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
 
         check_free(Path(args.out), overwrite=args.overwrite)
     clusters = _clusters(args, estimator)
-    posterior = _predict(args, estimator, clusters)
+    posterior = _with_prior(args, estimator, _predict(args, estimator, clusters))
     text = _table(clusters, posterior)
     if args.out is None:
         print(text, end="")
@@ -93,6 +95,15 @@ def _predict(args: argparse.Namespace, estimator: Any, clusters: Any) -> Any:
         raise DomainError(f"--within-r200 is for estimators that read galaxies, not for {estimator.name}")
     sample = clusters if isinstance(clusters, ClusterSample) else ClusterSample.from_mock(clusters)
     return predict_within_r200(estimator, sample)[0]
+
+
+def _with_prior(args: argparse.Namespace, estimator: Any, posterior: Any) -> Any:
+    if args.prior == "training":
+        return posterior
+    prior = getattr(estimator, "prior", None)
+    if prior is None:
+        raise DomainError(f"--prior flat needs the masses that {estimator.name} was trained on, which it does not have")
+    return posterior.reweighted(prior)
 
 
 def _clusters(args: argparse.Namespace, estimator: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import DomainError, FileFormatError
 from . import _options as options
 from ._signals import TerminatedError, terminable
 from ._training_log import TrainingLog
@@ -34,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patience", type=int, metavar="N", help="epochs without gain until a member stops (the "
                         "preset's)")  # fmt: skip
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of inner products (float32)")
+    parser.add_argument("--tuned", metavar="FILE", help="best.json of `clustermass tune`: settings and network options "
+                        "to take in place of the preset's; the options above come over them")  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
     parser.add_argument("--folds", type=int, metavar="N", help="only the first N of the cross-validation, at least 2, "
                         "for networks that take long (all)")  # fmt: skip
@@ -53,6 +57,8 @@ def execute(args: argparse.Namespace) -> int:
     folder = Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
     changes = {name: getattr(args, name) for name in _CHANGES if getattr(args, name) is not None}
+    tuned = {} if args.tuned is None else _tuned(Path(args.tuned), preset)
+    changes = tuned.get("settings", {}) | changes
     clusters = read_clusters(args.clusters, args.kind)
     stem = preset if args.kind == "contaminated" else f"{preset}-{args.kind}"
     log = TrainingLog(folder, stem, changed(PRESETS[preset].settings, changes).epochs)
@@ -62,8 +68,8 @@ def execute(args: argparse.Namespace) -> int:
             from ..training.run import train_model
 
             found = train_model(
-                preset, clusters, folds=args.folds, settings=changes, device=args.device, n_threads=args.threads,
-                checkpoint=folder / f"{stem}.checkpoint", on_epoch=log.epoch,
+                preset, clusters, folds=args.folds, settings=changes, options=tuned.get("options"), device=args.device,
+                n_threads=args.threads, checkpoint=folder / f"{stem}.checkpoint", on_epoch=log.epoch,
             )  # fmt: skip
     except TerminatedError:
         _tell(f"stopped; the same command goes on from {folder}")
@@ -73,6 +79,18 @@ def execute(args: argparse.Namespace) -> int:
     if not is_leading():
         return EXIT_OK  # one of several processes (torchrun): the first writes
     return _write(args, folder, (preset, stem), changes, clusters, found)
+
+
+def _tuned(path: Path, preset: str) -> dict[str, Any]:
+    """Settings and options that a search has found for this preset."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        name, kept = found["preset"], {key: dict(found[key]) for key in ("settings", "options")}
+    except (ValueError, KeyError, TypeError) as exc:
+        raise FileFormatError(f"{path}: not a best.json of `clustermass tune`: {exc!r}") from exc
+    if name != preset:
+        raise DomainError(f"--tuned {path} is of {name}, not of {preset}")
+    return kept
 
 
 def _write(

@@ -19,7 +19,8 @@ from ..errors import DomainError, FileFormatError, NotFittedError
 from ..models.base import Estimator, true_masses
 from ..models.joint_density import JointDensityPosterior
 from ..models.posterior import FLAGS, MassPosterior
-from .presets import build_network, changed, find_preset
+from ..models.prior import MassPrior
+from .presets import build_network, changed, find_preset, with_options
 
 if TYPE_CHECKING:
     from .loop import Inputs
@@ -43,6 +44,8 @@ class LearnedEstimator(Estimator):
         A name in `PRESETS`.
     settings : mapping, optional
         Training settings other than the preset's; see `TrainingSettings`.
+    options : mapping, optional
+        Options of the network other than the preset's, such as those that `tune_preset` found.
     device : str
         Of torch: "cpu", "cuda", "cuda:1"; "auto": cuda where there is a device.
     n_threads : int
@@ -72,13 +75,14 @@ class LearnedEstimator(Estimator):
         preset: str,
         *,
         settings: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         device: str = "auto",
         n_threads: int = 1,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[int, Any], None] | None = None,
     ) -> None:
         _import_torch()
-        self.preset = find_preset(preset)
+        self.preset = with_options(find_preset(preset), dict(options or {}))
         self.name, self.source = self.preset.name, self.preset.source
         self.settings = changed(self.preset.settings, dict(settings or {}))
         self.device, self.n_threads = device, check.threads(n_threads)
@@ -92,6 +96,8 @@ class LearnedEstimator(Estimator):
         self._offset = 0.0  # of a point, in dex: mean over the clusters it was trained on, taken back
         #: intervals of a point, measured on held-out clusters (`train_model`)
         self.joint: JointDensityPosterior | None = None
+        #: distribution of the masses of training: every posterior carries it, `MassPosterior.reweighted` takes it out
+        self.prior: MassPrior | None = None
 
     @abstractmethod
     def _inputs(self, clusters: Any, device: Any) -> Inputs:
@@ -135,7 +141,9 @@ class LearnedEstimator(Estimator):
             Itself.
         """
         (found,) = self.fit_folds(clusters, [np.arange(len(clusters))])
-        self.__dict__.update({k: v for k, v in found.__dict__.items() if k.startswith("_") or k == "history"})
+        self.__dict__.update(
+            {k: v for k, v in found.__dict__.items() if k.startswith("_") or k in ("history", "prior")}
+        )
         return self
 
     def fit_folds(self, clusters: Any, training_rows: Sequence[Rows]) -> list[Self]:
@@ -175,8 +183,8 @@ class LearnedEstimator(Estimator):
             )  # fmt: skip
         described, found = self._described(clusters), []
         for number, fold in enumerate(folds):
-            one = type(self)(self.preset.name, settings=self.settings.as_dict(), device=self.device,
-                             n_threads=self.n_threads)  # fmt: skip
+            one = type(self)(self.preset.name, settings=self.settings.as_dict(), options=self.preset.options,
+                             device=self.device, n_threads=self.n_threads)  # fmt: skip
             one._state = {k: v.cpu().numpy() for k, v in trained.states[number].items()}
             one._scale = (float(scales[number][0]), float(scales[number][1]))
             one._support = {
@@ -187,6 +195,8 @@ class LearnedEstimator(Estimator):
             if self._gives_points:
                 residual = one._means(one._load().to(device), source, fold.train) - masses[fold.train]
                 one._offset, one._error = float(np.mean(residual)), float(np.std(residual))
+            if np.ptp(masses[fold.train]) > 0:
+                one.prior = MassPrior.of_masses(masses[fold.train])
             found.append(one)
         return found
 
@@ -248,18 +258,23 @@ class LearnedEstimator(Estimator):
         if self.joint is not None:
             config["joint"], points = self.joint.state()
             arrays |= {f"joint/{name}": values for name, values in points.items()}
+        if self.prior is not None:
+            arrays |= {"prior/grid": self.prior.grid, "prior/density": self.prior.density}
         return config, arrays
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The estimator of a file."""
-        made = cls(config["preset"], settings=config["settings"])
-        if [made.preset.network, made.preset.options] != config["network"] or made.preset.inputs != config["inputs"]:
+        network, options = config["network"]
+        made = cls(config["preset"], settings=config["settings"], options=options)
+        if made.preset.network != network or made.preset.inputs != config["inputs"]:
             raise FileFormatError(f"preset {config['preset']!r} has changed since this file was written")
-        made._state = {name: values for name, values in arrays.items() if not name.startswith("joint/")}
+        made._state = {name: values for name, values in arrays.items() if not name.startswith(("joint/", "prior/"))}
         if "joint" in config:
             points = {name.removeprefix("joint/"): v for name, v in arrays.items() if name.startswith("joint/")}
             made.joint = JointDensityPosterior.from_state(config["joint"], points)
+        if "prior/grid" in arrays:
+            made.prior = MassPrior(np.array(arrays["prior/grid"]), np.array(arrays["prior/density"]))
         made._scale = (float(config["scale"][0]), float(config["scale"][1]))
         made._support = {k: [float(v) for v in pair] for k, pair in config["support"].items()}
         made._error, made._offset = float(config["error"]), float(config["offset"])

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DomainError
 from . import presets_posterior, presets_published
 from .preset import MakeNetwork, Preset
+from .search import TRAINING, SearchSpace
 from .settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
-#: modules with `PRESETS` and `NETWORKS`, one a family
+#: modules with `PRESETS` and `NETWORKS`, one a family; `SPACES`, where a search may change more than the training
 FAMILIES: tuple[Any, ...] = (presets_published, presets_posterior)
 PRESETS: dict[str, Preset] = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 NETWORKS: dict[str, MakeNetwork] = {name: make for family in FAMILIES for name, make in family.NETWORKS.items()}
+#: network, or name of one preset -> what a search may change
+SPACES: dict[str, SearchSpace] = {k: v for family in FAMILIES for k, v in getattr(family, "SPACES", {}).items()}
+
+
+def find_space(preset: Preset) -> SearchSpace:
+    """What a search may change of a preset: what its family says, or the settings of training."""
+    return SPACES.get(preset.name) or SPACES.get(preset.network) or SearchSpace(TRAINING)
 
 
 def find_preset(name: str) -> Preset:
@@ -77,3 +85,9 @@ def changed(settings: TrainingSettings, changes: dict[str, Any]) -> TrainingSett
     if unknown:
         raise DomainError(f"`settings` has no {sorted(unknown)}; known are {sorted(settings.as_dict())}")
     return replace(settings, **changes)
+
+
+def with_options(preset: Preset, changes: dict[str, Any]) -> Preset:
+    """A preset with some options of its network replaced; lists, as files have them, become tuples."""
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return replace(preset, options=preset.options | plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .preset import MakeNetwork, Preset
+from .search import TRAINING, Choice, SearchSpace, combinations
 from .settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -32,3 +33,9 @@ def _set(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Mo
 
 
 NETWORKS: dict[str, MakeNetwork] = {"set": _set}
+SPACES = {
+    "set": SearchSpace(
+        TRAINING | {"width": Choice((32, 64, 96, 128), start=64), "heads": Choice((2, 4, 8), start=4)},
+        combinations({"width": (32, 64, 128), "heads": (2, 4, 8)}),
+    ),
+}

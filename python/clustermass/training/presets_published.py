@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .preset import MakeNetwork, Preset
+from .search import TRAINING, Choice, Range, SearchSpace, combinations
 from .settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -76,3 +77,19 @@ def _dense(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.
 
 
 NETWORKS: dict[str, MakeNetwork] = {"cnn-1d": _cnn_1d, "cnn-2d": _cnn_2d, "cnn-3d": _cnn_3d, "dense": _dense}
+
+_HO: dict[str, Range | Choice] = TRAINING | {
+    "dropout": Range(0.0, 0.5, start=0.25),
+    "units": Choice(((64, 32), (128, 64), (256, 128)), start=(128, 64)),
+}
+_HO_GRID: dict[str, tuple[Any, ...]] = {"units": ((64, 32), (128, 64), (256, 128)), "dropout": (0.0, 0.25)}
+_FILTERS_1D, _FILTERS_2D = ((5, 3), (10, 5), (24, 10)), ((12, 5), (24, 10), (48, 20))
+SPACES = {
+    "cnn-1d": SearchSpace(
+        _HO | {"filters": Choice(_FILTERS_1D, start=(10, 5))}, combinations(_HO_GRID | {"filters": _FILTERS_1D})
+    ),
+    "cnn-2d": SearchSpace(
+        _HO | {"filters": Choice(_FILTERS_2D, start=(24, 10))}, combinations(_HO_GRID | {"filters": _FILTERS_2D})
+    ),
+    "dense": SearchSpace(TRAINING | {"dropout": Range(0.0, 0.5, start=0.0)}),
+}

@@ -15,7 +15,9 @@ CELLS = 48  #: of the grids, along each axis
 class _VelocityCNN(nn.Module):
     """Two convolutions along the velocity, a pool in the first version, dropout, two dense layers, a linear one."""
 
-    def __init__(self, channels: int, filters: tuple[int, int], pool: int, outputs: int, dropout: float) -> None:
+    def __init__(
+        self, channels: int, filters: tuple[int, int], pool: int, outputs: int, dropout: float, units: tuple[int, int]
+    ) -> None:
         super().__init__()
         first, second = filters
         self.channels = channels
@@ -25,8 +27,8 @@ class _VelocityCNN(nn.Module):
             *([nn.MaxPool1d(pool)] if pool > 1 else []),
         )  # fmt: skip
         self.dropout = nn.Dropout(dropout)
-        self.dense = dense([second * (CELLS // pool), 128, 64])
-        self.output = nn.Linear(64, outputs)
+        self.dense = dense([second * (CELLS // pool), *units])
+        self.output = nn.Linear(units[-1], outputs)
         start_like_keras(self)
 
     def forward(self, grids: torch.Tensor) -> torch.Tensor:
@@ -51,6 +53,10 @@ class CNN1D(_VelocityCNN):
         Numbers that come out; 1 as published.
     dropout : float
         0.25 as published.
+    filters : (int, int)
+        Of the two convolutions.
+    units : (int, int)
+        Sizes of the two dense layers.
 
     Examples
     --------
@@ -58,8 +64,11 @@ class CNN1D(_VelocityCNN):
     torch.Size([7, 1])
     """
 
-    def __init__(self, version: str = "arxiv-v1", outputs: int = 1, dropout: float = 0.25) -> None:
-        super().__init__(1, (10, 5), 2 if _version(version) == "arxiv-v1" else 1, outputs, dropout)
+    def __init__(
+        self, version: str = "arxiv-v1", outputs: int = 1, dropout: float = 0.25,
+        filters: tuple[int, int] = (10, 5), units: tuple[int, int] = (128, 64),
+    ) -> None:  # fmt: skip
+        super().__init__(1, filters, 2 if _version(version) == "arxiv-v1" else 1, outputs, dropout, units)
 
 
 class CNN2D(_VelocityCNN):
@@ -77,6 +86,10 @@ class CNN2D(_VelocityCNN):
         Numbers that come out; 1 as published.
     dropout : float
         0.25 as published.
+    filters : (int, int)
+        Of the two convolutions.
+    units : (int, int)
+        Sizes of the two dense layers.
 
     Examples
     --------
@@ -84,8 +97,11 @@ class CNN2D(_VelocityCNN):
     torch.Size([7, 1])
     """
 
-    def __init__(self, version: str = "arxiv-v1", outputs: int = 1, dropout: float = 0.25) -> None:
-        super().__init__(CELLS, (24, 10), 4 if _version(version) == "arxiv-v1" else 1, outputs, dropout)
+    def __init__(
+        self, version: str = "arxiv-v1", outputs: int = 1, dropout: float = 0.25,
+        filters: tuple[int, int] = (24, 10), units: tuple[int, int] = (128, 64),
+    ) -> None:  # fmt: skip
+        super().__init__(CELLS, filters, 4 if _version(version) == "arxiv-v1" else 1, outputs, dropout, units)
 
 
 def _version(version: str) -> str:
