@@ -13,14 +13,17 @@ __version__ = "0.1.0"
 # public name -> module that holds it, sorted. Type checkers see the same names through the imports below
 # (tests/meta/test_public_names.py compares the two lists).
 _PUBLIC: dict[str, str] = {
+    "BeamSpectrum": "features.spectra",
     "CHANNELS": "features.channels",
     "Catalogue": "data.readers.catalogues",
     "CatalogueColumn": "data.readers.catalogues",
     "CausticProfiles": "models.classical.caustic",
+    "ChandraObservation": "features.observe_chandra",
     "Channel": "features.channels",
     "ClusterSample": "data.cluster_sample",
     "ClusterSet": "data.clusters_file",
     "ClusterSettings": "features.cluster_settings",
+    "CorrelatedNoise": "features.correlated_noise",
     "DensityGradients": "ops.kde_gradient",
     "Estimator": "models.base",
     "GRID_PRESETS": "features.phase_space",
@@ -36,10 +39,14 @@ _PUBLIC: dict[str, str] = {
     "MapSettings": "features.maps",
     "MassPosterior": "models.posterior",
     "MassPrior": "models.prior",
+    "ObservationSequence": "features.observe_models",
     "ParticleGradients": "ops.project_gradient",
     "ParticleIndex": "ops.views",
     "PhaseSpaceBatch": "features.batches",
     "PhaseSpaceBatcher": "features.batches",
+    "PhotonObservation": "features.photons",
+    "PlanckObservation": "features.observe_planck",
+    "PowerSpectrum": "features.spectra",
     "Predictions": "evaluation.predictions",
     "ResidualSummary": "evaluation.residuals",
     "ShearProfiles": "models.classical.shear_profiles",
@@ -49,6 +56,7 @@ _PUBLIC: dict[str, str] = {
     "Universe": "data.universe",
     "UniverseSettings": "data.mocks.universe.settings",
     "VelocityDispersions": "ops.dispersion",
+    "YanObservation": "features.observe_yan",
     "add_noise": "ops.noise",
     "assign_folds": "data.splits",
     "assign_octants": "data.splits",
@@ -74,6 +82,7 @@ _PUBLIC: dict[str, str] = {
     "edgeworth_count_bias": "evaluation.count_bias",
     "estimate_density": "ops.kde",
     "fibonacci_directions": "ops.lightcone",
+    "fit_beam_spectrum": "features.spectra",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
@@ -84,6 +93,7 @@ _PUBLIC: dict[str, str] = {
     "make_estimator": "models.registry",
     "make_maps": "features.make",
     "make_universe": "data.mocks.universe.make",
+    "measure_power_spectrum": "features.measure_spectrum",
     "open_catalogue": "data.readers.catalogues",
     "open_groups": "data.readers",
     "open_snapshot": "data.readers",
@@ -167,15 +177,24 @@ if TYPE_CHECKING:
     from .features.cluster_settings import Survey as Survey
     from .features.cluster_tables import read_cluster_table as read_cluster_table
     from .features.clusters import make_cluster_catalogue as make_cluster_catalogue
+    from .features.correlated_noise import CorrelatedNoise as CorrelatedNoise
     from .features.galaxy_tables import read_galaxy_table as read_galaxy_table
     from .features.make import make_maps as make_maps
     from .features.maps import MapSettings as MapSettings
+    from .features.measure_spectrum import measure_power_spectrum as measure_power_spectrum
+    from .features.observe_chandra import ChandraObservation as ChandraObservation
+    from .features.observe_models import ObservationSequence as ObservationSequence
+    from .features.observe_planck import PlanckObservation as PlanckObservation
+    from .features.observe_yan import YanObservation as YanObservation
     from .features.phase_space import GRID_PRESETS as GRID_PRESETS
     from .features.phase_space import GridPreset as GridPreset
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
     from .features.phase_space import phase_space_grids as phase_space_grids
     from .features.preview import draw_maps as draw_maps
     from .features.preview_clusters import draw_clusters as draw_clusters
+    from .features.spectra import BeamSpectrum as BeamSpectrum
+    from .features.spectra import PowerSpectrum as PowerSpectrum
+    from .features.spectra import fit_beam_spectrum as fit_beam_spectrum
     from .features.targets import Targets as Targets
     from .features.targets import targets_from_groups as targets_from_groups
     from .features.tracers import bremsstrahlung_luminosity as bremsstrahlung_luminosity
