@@ -1,9 +1,11 @@
-"""One process of a shared training, as torchrun starts it: ``python -m tests.training.one_of_two FOLDER``.
+"""Trainings in processes of their own: ``python -m tests.training.one_of_two FOLDER [killed]``.
 
-The first run ends and its weights are written. In the second one process goes away in the middle.
+As torchrun starts it: the first run ends and its weights are written; in the second one process goes away in the
+middle. Killed: a run that gets SIGKILL from itself in the middle of its fourth epoch.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from clustermass.training.settings import TrainingSettings
 from .problem import CPU, folds, make, problem
 
 SETTINGS = TrainingSettings(epochs=5, batch_size=41, patience=4, seed=5)
+KILLED_AT = 38  #: step; an epoch has 11
 
 
 def run(**options):
@@ -49,5 +52,19 @@ def main(folder):
             (folder / "lost.txt").write_text(str(exc))
 
 
+def killed(folder):
+    torch.set_num_threads(1)
+    inputs, y = problem()
+    plain = inputs.batch
+
+    def batch(rows, flip, key=None):
+        if key == KILLED_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(rows, flip, key)
+
+    inputs.batch = batch
+    train_members(make, inputs, np.tile(y, (3, 1)), folds(), SETTINGS, device=CPU, checkpoint=folder / "run.checkpoint")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (killed if sys.argv[2:] else main)(Path(sys.argv[1]))

@@ -154,6 +154,22 @@ def test_grids_of_training_are_made_of_sub_samples_where_asked():
     assert torch.equal(inputs.batch(rows, flip)[0], whole.batch(rows, flip)[0]), "predictions see all galaxies"
 
 
+@pytest.mark.parametrize("room", [2**31, 30 * 48 * 48 * 4, 0])  # for grids and mirror images, for grids, for none
+def test_mirror_images_are_those_of_mirrored_velocities(room, monkeypatch):
+    monkeypatch.setattr("clustermass.training.inputs.MAX_CACHE", room)
+    data, rows = clusters(30), np.array([[3, 4, 3], [7, 4, 29]])
+    flip = np.array([[True, False, False], [True, True, False]])
+    inputs = make_estimator("cnn-2d", device="cpu")._inputs(data, "cpu")
+    mirrored = make_estimator("cnn-2d", device="cpu")._inputs(clusters(30, velocity=-data.velocity), "cpu")
+    none = np.zeros(rows.shape, bool)
+    expected = torch.where(
+        torch.as_tensor(flip)[..., None, None], mirrored.batch(rows, none)[0], inputs.batch(rows, none)[0]
+    )
+    torch.testing.assert_close(inputs.batch(rows, flip)[0], expected, rtol=1e-4, atol=1e-8)
+    again = inputs.batch(rows, none)[0]
+    torch.testing.assert_close(again[0, 0], again[0, 2], rtol=0, atol=0)
+
+
 def test_velocity_flips_change_nothing_much_for_a_flipped_network():
     """A set network trained with mirror images: the mirrored cluster has nearly the same mass."""
     pytest.importorskip("zuko", reason="zuko is not installed")

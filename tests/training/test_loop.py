@@ -1,5 +1,7 @@
 """Training: members are independent, a run that was stopped ends with the same bits, and nonsense stops it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("safetensors")
 
 from clustermass.errors import FileFormatError, TrainingError  # noqa: E402
-from clustermass.models.networks.heads import GaussianHead  # noqa: E402
+from clustermass.models.networks.heads import FlowHead, GaussianHead, MassNetwork  # noqa: E402
 from clustermass.training.loop import Fold, train_members  # noqa: E402
 from clustermass.training.members import bound_weights  # noqa: E402
 from clustermass.training.settings import TrainingSettings  # noqa: E402
 
-from .problem import CPU, Table, folds, make  # noqa: E402
+from .problem import CPU, Even, Table, folds, make  # noqa: E402
 from .problem import problem as make_problem  # noqa: E402
 
 
@@ -27,6 +29,19 @@ def test_members_learn(problem):
     got = train_members(make, inputs, np.tile(y, (3, 1)), folds(), settings, device=CPU)
     assert (np.array(got.history.validate[-1]) < 0.15 * y.var()).all(), "constant predictors have the variance"
     assert got.history.validate[0] > got.history.validate[-1]
+
+
+def test_inner_products_of_half_precision_learn_too(problem):
+    """Other numbers, weights of float32, and nearly the same loss."""
+    inputs, y = problem
+    settings = TrainingSettings(epochs=25, batch_size=30, learning_rate=0.02, seed=1)
+    arguments = (make, inputs, np.tile(y, (3, 1)), folds())
+    got = train_members(*arguments, replace(settings, precision="bfloat16"), device=CPU)
+    assert (np.array(got.history.validate[-1]) < 0.15 * y.var()).all(), "constant predictors have the variance"
+    assert all(value.dtype == torch.float32 for state in got.states for value in state.values())
+    one = train_members(*arguments, replace(settings, epochs=1), device=CPU)
+    half = train_members(*arguments, replace(settings, epochs=1, precision="bfloat16"), device=CPU)
+    assert not torch.equal(one.states[0]["trunk.output.weight"], half.states[0]["trunk.output.weight"])
 
 
 def test_a_member_does_not_depend_on_the_others(problem):
@@ -138,4 +153,18 @@ def test_users_random_numbers_are_left_alone(problem):
     torch.manual_seed(9)
     before = torch.random.get_rng_state()
     train_members(make, inputs, y[None], folds(1), TrainingSettings(epochs=1), device=CPU)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_flows_draw_no_random_numbers_of_users(problem, tmp_path):
+    """They do when they say what they are, which the fingerprint of a checkpoint asks for."""
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    inputs, y = problem
+    torch.manual_seed(9)
+    before = torch.random.get_rng_state()
+    for _ in range(2):  # the second goes on from the first: the fingerprint is the same
+        train_members(
+            lambda: MassNetwork(Even(4), FlowHead(context=4, transforms=1, hidden=(4,))), inputs, y[None], folds(1),
+            TrainingSettings(epochs=1), device=CPU, checkpoint=tmp_path / "run.checkpoint",
+        )  # fmt: skip
     assert torch.equal(torch.random.get_rng_state(), before)

@@ -1,6 +1,7 @@
 """Two processes train what one would, and the one that is left says so."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,11 +14,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("safetensors")
 
 from clustermass.errors import DomainError, TrainingError  # noqa: E402
+from clustermass.training.loop import train_members  # noqa: E402
 from clustermass.training.processes import Processes, joined  # noqa: E402
 from tests.tolerances import SHARED_TRAINING  # noqa: E402
 
 from . import one_of_two  # noqa: E402
-from .problem import CPU  # noqa: E402
+from .problem import CPU, folds, make, problem  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +51,26 @@ def test_two_processes_train_what_one_would(tmp_path):
     assert first["heard"].tolist() == [1, 2, 3, 4, 5]
     assert second["heard"].size == 0
     assert "process 0 of 2 lost the others" in (tmp_path / "lost.txt").read_text()
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+    """SIGKILL in the middle of an epoch: nothing is tidied up, and the run that goes on ends with the same bits."""
+    words = [sys.executable, "-m", "tests.training.one_of_two", str(tmp_path), "killed"]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "python")])
+    done = subprocess.run(words, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    inputs, y = problem()
+    arguments = (make, inputs, np.tile(y, (3, 1)), folds(), one_of_two.SETTINGS)
+    heard = []
+    after = train_members(
+        *arguments, device=CPU, checkpoint=tmp_path / "run.checkpoint", on_epoch=lambda k, _: heard.append(k)
+    )
+    whole = train_members(*arguments, device=CPU)
+    assert heard == [4, 5]
+    assert after.history.train == whole.history.train
+    for one, other in zip(after.states, whole.states, strict=True):
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
 
 
 def test_shares_are_all_of_it_once():

@@ -90,15 +90,17 @@ class JointDensityPosterior:
         marks = np.zeros(at.size, np.uint32) if flags is None else np.array(flags, np.uint32)
         step = self._grid[1] - self._grid[0]
         row = np.floor((np.nan_to_num(at) - self._grid[0]) / step)  # as published: the row below, no interpolation
-        inside = (row >= 0) & (row < CELLS)
-        density = np.zeros((at.size, CELLS))
-        density[inside] = self._density[row[inside].astype(np.int64)]
-        has = density.sum(axis=1) > 1e-12 * float(self._density.max())
-        marks[~has & np.isfinite(at)] |= np.uint32(FLAGS["out_of_support"])
-        marks[np.isnan(at) & (marks == 0)] |= np.uint32(FLAGS["missing_input"])
+        row = np.where((row >= 0) & (row < CELLS), row, -1.0).astype(np.int64)
+        rows, back = np.unique(row, return_inverse=True)  # at most CELLS + 1, however many clusters
+        density = self._density[rows].astype(np.float64)
+        has = (density.sum(axis=1) > 1e-12 * float(self._density.max())) & (rows >= 0)
         density[~has] = np.nan
-        found = MassPosterior.from_density(self._grid, density, mass_definition, flags=marks)
-        return replace(found, log10_mass=at)
+        nowhere = np.where(has, np.uint32(0), np.uint32(FLAGS["out_of_support"]))
+        found = MassPosterior.from_density(self._grid, density, mass_definition, flags=nowhere).only(back)
+        marks[~has[back] & np.isfinite(at)] |= np.uint32(FLAGS["out_of_support"])
+        marks[np.isnan(at) & (marks == 0)] |= np.uint32(FLAGS["missing_input"])
+        marks |= found.flags & np.uint32(FLAGS["at_prior_edge"] | FLAGS["no_interval"])
+        return replace(found, log10_mass=at, flags=marks)
 
     def state(self) -> tuple[dict[str, float], dict[str, FloatArray]]:
         """Settings and points."""

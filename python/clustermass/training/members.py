@@ -38,9 +38,9 @@ class Members:
             for seed in seeds:
                 torch.manual_seed(seed)
                 networks.append(make().to(device))
+            self.description = str(networks[0])  #: layers with their settings; flows draw numbers to say this
         self.device, self.n = device, len(networks)
         self.parameters, self.buffers = stack_module_state(networks)
-        self.description = str(networks[0])  #: layers with their settings
         self._network = copy.deepcopy(networks[0]).to("meta")
         self._mapped: Callable[..., torch.Tensor] = torch.vmap(self._one, randomness="different")
 

@@ -120,11 +120,11 @@ class FlowHead(nn.Module):
         return loss
 
     def log_density(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """ln of the density at y (k,): (n, context) -> (n, k)."""
-        n, k = outputs.shape[0], y.shape[0]
-        wide = outputs[:, None].expand(n, k, -1).reshape(n * k, -1)
-        found: torch.Tensor = self.flow(wide).log_prob(y.repeat(n)[:, None])
-        return found.reshape(n, k)
+        """ln of the density at y (k,): (n, context) -> (n, k). The steps of one number depend on the context only, so
+        that their parameters are made once a cluster, not once a y."""
+        each = y[None, :, None].expand(outputs.shape[0], y.shape[0], 1)
+        found: torch.Tensor = self.flow(outputs[:, None]).log_prob(each)
+        return found
 
     def mean(self, outputs: torch.Tensor) -> torch.Tensor:
         """Mean of y between -3 and 3 by the trapezoid rule: (n, context) -> (n,)."""
