@@ -190,6 +190,7 @@ if TYPE_CHECKING:
     from .features.phase_space import GridPreset as GridPreset
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids
     from .features.phase_space import phase_space_grids as phase_space_grids
+    from .features.photons import PhotonObservation as PhotonObservation
     from .features.preview import draw_maps as draw_maps
     from .features.preview_clusters import draw_clusters as draw_clusters
     from .features.spectra import BeamSpectrum as BeamSpectrum

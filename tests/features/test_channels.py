@@ -12,6 +12,7 @@ import pytest
 from clustermass import units
 from clustermass.errors import ArrayError, BadInputError, DataWarning, DomainError, MissingFieldError, UnitError
 from clustermass.features.channels import CHANNELS, channel_fields, channel_weights, find_channels
+from clustermass.features.erosita import BAND_NAMES
 from clustermass.features.tracers import bremsstrahlung_luminosity, compton_upsilon, gas_temperature
 
 HEADER = SimpleNamespace(scale_factor=0.9, is_cosmological=True)
@@ -34,7 +35,9 @@ def chunk(rng):
 
 def test_registry_holds_the_published_defaults():
     table = {name: (c.noise_rms, c.beam_fwhm / units.ARCMIN_RAD, c.unit) for name, c in CHANNELS.items()}
-    assert list(table) == ["stars", "xray_soft", "xray_bolometric", "compton_y", "gas_mass", "dark_matter"]
+    names = ["stars", "xray_soft", "xray_bolometric", "compton_y", "gas_mass", "dark_matter"]
+    assert list(table) == [*names, *BAND_NAMES]
+    assert {table[name] for name in BAND_NAMES} == {(0, 0, "ct / s")}
     assert table["stars"] == (2.14e11, 0, "solMass")
     assert table["xray_soft"] == table["xray_bolometric"] == (9e-16, pytest.approx(4 / 60), "erg / (s cm2)")
     assert table["compton_y"] == (1e-8, pytest.approx(1.4), "")

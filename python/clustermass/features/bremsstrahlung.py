@@ -72,12 +72,22 @@ def emission(
     table = _log_gaunt_table(band, hydrogen_fraction, gaunt_factor)
     log_t = np.log10(np.maximum(temperature, 1.0))
     gaunt_sum = np.exp(np.interp(log_t, _LOG10_T, table))
+    measure = emission_measure(
+        masses, density, electrons, scale_factor=scale_factor, hydrogen_fraction=hydrogen_fraction
+    )
+    return np.asarray(FREE_FREE * np.sqrt(temperature) * gaunt_sum * measure)
+
+
+def emission_measure(
+    masses: FloatArray, density: FloatArray, electrons: FloatArray | float, *, scale_factor: float,
+    hydrogen_fraction: float,
+) -> FloatArray:  # fmt: skip
+    """n_e n_H V of good gas [cm^-3], with n_H that of the ionised gas alone."""
     full = full_electron_abundance(hydrogen_fraction)
     ionised = np.minimum(electrons / full, 1.0)  # charge neutrality: fewer electrons, fewer ions in proportion
     # n_e n_H V = x_e n_H^2 (m / rho) = x_e (X / m_H)^2 rho m with rho proper in g/cm^3 and m in g
     per_mass_density = (hydrogen_fraction / HYDROGEN_MASS_G * units.MSUN_G) ** 2 / (units.MPC_CM * scale_factor) ** 3
-    measure = per_mass_density * density * masses * electrons * ionised
-    return np.asarray(FREE_FREE * np.sqrt(temperature) * gaunt_sum * measure)
+    return np.asarray(per_mass_density * density * masses * electrons * ionised)
 
 
 def bremsstrahlung_luminosity(

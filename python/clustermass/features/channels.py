@@ -16,6 +16,8 @@ from ..constants import HYDROGEN_FRACTION, full_electron_abundance
 from ..errors import DomainError, MissingFieldError
 from ._gas import BLOCK, warn_dead, warn_default_electrons
 from .bremsstrahlung import Band, emission
+from .erosita import BAND_NAMES, ENERGY_BANDS
+from .thermal_spectrum import photon_weights
 from .tracers import kelvin, upsilon
 
 FloatArray = NDArray[np.float64]
@@ -45,8 +47,9 @@ class Channel:
         Of a pixel, as astropy spells it; empty for a pure number.
     particle_type : str
         Whose particles make it.
-    quantity : {"mass", "upsilon", "luminosity"}
-        What the weight of a particle is: mass [Msun], Compton Upsilon [proper Mpc^2], luminosity [erg/s].
+    quantity : {"mass", "upsilon", "luminosity", "photons"}
+        What the weight of a particle is: mass [Msun], Compton Upsilon [proper Mpc^2], luminosity [erg/s], counts per
+        second of eROSITA times 4 pi d_L^2 [cm^2 / s].
     fields : tuple of str
         What the snapshot must hold. ``temperature`` may stand in for ``internal_energy``.
     optional_fields : tuple of str
@@ -57,18 +60,21 @@ class Channel:
         Default noise per pixel, in `unit`; 0 for none.
     beam_fwhm : float
         Default full width at half maximum of the beam [rad]; 0 for none.
+    redshift : float or None
+        Of the gas, for photons; None: as `channel_weights` is told.
     """
 
     name: str
     label: str
     unit: str
     particle_type: str
-    quantity: Literal["mass", "upsilon", "luminosity"]
+    quantity: Literal["mass", "upsilon", "luminosity", "photons"]
     fields: tuple[str, ...]
     optional_fields: tuple[str, ...] = ()
     band: Band | None = None
     noise_rms: float = 0.0
     beam_fwhm: float = 0.0
+    redshift: float | None = None
 
     def pixel_factor(
         self, *, angular_diameter_distance: ArrayLike, luminosity_distance: ArrayLike, pixel_angle: float
@@ -76,7 +82,8 @@ class Channel:
         """Return what the sum of the weights in a pixel is multiplied by to become the value of the pixel.
 
         1 for masses; 1 / (4 pi d_L^2) for luminosities, giving erg/s/cm^2 per pixel (Yan et al. 2020, eq. 4, which
-        prints d_L for d_L^2); 1 / (d_A pixel_angle)^2 for Upsilon, giving Compton y (their eq. 5).
+        prints d_L for d_L^2), and for photons, giving counts per second and pixel; 1 / (d_A pixel_angle)^2 for
+        Upsilon, giving Compton y (their eq. 5).
 
         Parameters
         ----------
@@ -105,7 +112,7 @@ class Channel:
         for name, distance in (("angular_diameter_distance", near), ("luminosity_distance", far)):
             if not (np.isfinite(distance) & (distance > 0)).all():
                 raise DomainError(f"`{name}` must be finite and > 0 (a redshift > 0), got {distance.min():g} Mpc")
-        if self.quantity == "luminosity":
+        if self.quantity in ("luminosity", "photons"):
             return np.asarray(1.0 / (4.0 * np.pi * (far * units.MPC_CM) ** 2))
         return np.asarray((near * angle) ** -2.0 if self.quantity == "upsilon" else np.ones_like(near))
 
@@ -132,6 +139,11 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
                     noise_rms=1e-8, beam_fwhm=1.4 * units.ARCMIN_RAD),
             Channel("gas_mass", "Gas mass", "solMass", "gas", "mass", ("masses",)),
             Channel("dark_matter", "Dark-matter mass", "solMass", "dark_matter", "mass", ("masses",)),
+            *(
+                Channel(name, f"eROSITA counts per second, {band[0]:.3f}-{band[1]:.3f} keV", "ct / s", "gas", "photons",
+                        (*_GAS_STATE, "density"), _GAS_EXTRA, band=band)
+                for name, band in zip(BAND_NAMES, ENERGY_BANDS, strict=True)
+            ),
         )
     }
 )  # fmt: skip
@@ -217,14 +229,15 @@ def channel_weights(
     header : SnapshotHeader
         Its scale factor makes densities proper; whether the run is cosmological tells what a formation time is.
     redshift : float
-        X-ray bands are those of an observer at this redshift from the source (K-correction); 0: bands of the source.
+        X-ray bands and photons are those of an observer at this redshift from the source (K-correction); 0: bands of
+        the source.
     hydrogen_fraction : float
         Mass fraction of hydrogen in the gas, in (0, 1].
 
     Returns
     -------
     ndarray of float64, shape (n, n_channels)
-        Mass [Msun], Upsilon [proper Mpc^2] or luminosity [erg/s], as `Channel.quantity` says.
+        Mass [Msun], Upsilon [proper Mpc^2], luminosity [erg/s] or photons [cm^2 / s], as `Channel.quantity` says.
 
     Raises
     ------
@@ -294,7 +307,7 @@ def _fill(
         temperature, electrons, forming = _gas_state(part, hydrogen_fraction)
         dead[0] = np.count_nonzero(np.isnan(temperature))
         temperature = np.where(np.isnan(temperature) | forming, 0.0, temperature)
-    if any(c.quantity == "luminosity" for c in channels):
+    if any(c.quantity in ("luminosity", "photons") for c in channels):
         density = part["density"]
         dense = np.isfinite(density) & (density > 0)
         dead[1] = np.count_nonzero(~dense & ~forming)
@@ -302,6 +315,11 @@ def _fill(
     for k, channel in enumerate(channels):
         if channel.quantity == "upsilon":
             out[:, k] = upsilon(masses, temperature, electrons, hydrogen_fraction)
+        elif channel.quantity == "photons":
+            assert channel.band is not None  # photons always have one
+            out[:, k] = photon_weights(masses, density, temperature, electrons, scale_factor=header.scale_factor,
+                                       band=channel.band, hydrogen_fraction=hydrogen_fraction,
+                                       redshift=redshift if channel.redshift is None else channel.redshift)  # fmt: skip
         elif channel.quantity == "luminosity":
             band = channel.band and (channel.band[0] * (1 + redshift), channel.band[1] * (1 + redshift))
             out[:, k] = emission(masses, density, temperature, electrons, scale_factor=header.scale_factor, band=band,

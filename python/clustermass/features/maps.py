@@ -18,6 +18,7 @@ from ..errors import DataWarning, DomainError, MissingFieldError
 from .accumulate import ParticleSource, Projection, accumulate
 from .channels import CHANNELS, Channel, channel_fields, find_channels
 from .observe import ORDERS, Observation, common_margin, noise_keys, observe
+from .redshift_nodes import take_channel, with_nodes
 from .targets import Targets
 from .views import NAMED_DIRECTIONS, ViewPlan, plan_views
 
@@ -132,7 +133,7 @@ class MapJob:
         """Memory for one view of a batch: sums of all channels, work space of one, finished images."""
         padded, pixels = self.projection.shape[0] ** 2, self.settings.pixels**2
         all_levels = sum(side**2 for side in self.projection.sides)
-        return 8 * all_levels * len(self.channels) + 24 * padded + 4 * pixels * len(self.channels)
+        return 8 * all_levels * len(self.source.channels) + 24 * padded + 4 * pixels * len(self.channels)
 
     @property
     def batches(self) -> list[tuple[int, int]]:
@@ -160,6 +161,7 @@ class MapJob:
         views = self.views.part(*batch)
         sums = accumulate(self.source, views, self.projection, n_threads=n_threads, progress=progress)
         out = np.empty((len(views), *self.shape[1:]), np.float32)
+        n_photon = sum(channel.quantity == "photons" for channel in self.channels)
         for i, (channel, observation) in enumerate(zip(self.channels, self.observations, strict=True)):
             factor = channel.pixel_factor(
                 angular_diameter_distance=views.angular_diameter_distance,
@@ -167,7 +169,7 @@ class MapJob:
                 pixel_angle=self.settings.pixel_angle,
             )
             out[:, i] = observe(
-                sums.pop(channel.name) * factor[:, None, None],
+                take_channel(sums, channel, views.redshift, self.settings.redshift, n_photon) * factor[:, None, None],
                 observation,
                 margin=self.margin,
                 items=noise_keys(views.cluster_id, views.number, tuple(CHANNELS).index(channel.name)),
@@ -230,7 +232,7 @@ def plan_maps(snapshot: Any, targets: Targets, settings: MapSettings | None = No
     furthest = cosmology.angular_diameter_distance(np.max(settings.redshift))
     source = ParticleSource(
         snapshot,
-        channels,
+        with_nodes(channels, settings.redshift),
         assignment,
         byte_budget=settings.byte_budget // 2,
         widest_pixel=settings.pixel_angle * float(furthest) / snapshot.header.scale_factor,
