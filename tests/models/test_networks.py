@@ -9,7 +9,7 @@ from scipy import stats
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from clustermass.errors import DomainError  # noqa: E402
-from clustermass.models.networks import cnn3d, heads, ho2019, sets  # noqa: E402
+from clustermass.models.networks import cnn3d, heads, ho2019  # noqa: E402
 from clustermass.models.networks.layers import count_parameters  # noqa: E402
 
 
@@ -49,20 +49,6 @@ def test_cnn3d_layers_shrink_as_published():
     assert sizes == [(12, 46, 46, 46), (8, 21, 21, 21), (4, 11, 11, 11)]
     linear = [part for part in network.dense if isinstance(part, torch.nn.Linear)]
     assert len(linear) == len(network.dense), "the dense layers have no activation"
-
-
-def test_sets_have_no_order_and_padding_is_nothing():
-    torch.manual_seed(1)
-    network = sets.SetNetwork(columns=4, outputs=3).eval()
-    galaxies, mask = torch.randn(2, 9, 4), torch.ones(2, 9)
-    mask[1, 5:] = 0
-    out = network(galaxies, mask)
-    order = torch.randperm(9)
-    torch.testing.assert_close(network(galaxies[:, order], mask[:, order]), out)
-    galaxies[1, 5:] = 1e4
-    torch.testing.assert_close(network(galaxies, mask), out)
-    torch.testing.assert_close(network(galaxies[1:, :5], mask[1:, :5]), out[1:])
-    assert torch.isfinite(network(galaxies, torch.zeros(2, 9))).all()
 
 
 Y = np.linspace(-12, 12, 12_001)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DomainError
 from ..features.phase_space import GRID_PRESETS, GridPreset
 from ..models.base import per_cluster
 from ..models.posterior import FLAGS
 from .estimator import LearnedEstimator
-from .inputs import GalaxyInputs, GridInputs
+from .galaxy_inputs import GalaxyInputs, SummarisedGrids
+from .inputs import GridInputs
 
-MAX_MEMBERS = 192  #: galaxies of a cluster that a set network sees in one pass
 MIN_GALAXIES = 3
 
 
@@ -26,20 +27,29 @@ class DynamicalEstimator(LearnedEstimator):
 
     inputs = ("velocities", "radii")
 
-    def _inputs(self, clusters: Any, device: Any) -> GridInputs | GalaxyInputs:
+    def _inputs(self, clusters: Any, device: Any) -> GridInputs | GalaxyInputs | SummarisedGrids:
         grid, settings = self._grid_preset(), self.settings
+        options: dict[str, Any] = {"subsample": settings.subsample, "seed": settings.seed, "device": device}
         if self.preset.inputs == "galaxies":
-            return GalaxyInputs(
-                clusters, max_radius=grid.max_radius, max_velocity=grid.max_velocity, max_members=MAX_MEMBERS,
-                subsample=settings.subsample, seed=settings.seed, device=device,
-            )  # fmt: skip
-        return GridInputs(
-            clusters, grid, cut=self._cuts(clusters), subsample=settings.subsample, seed=settings.seed, device=device,
-            n_threads=self.n_threads,
-        )  # fmt: skip
+            return self._galaxies(clusters, exchange=settings.exchange, **options)
+        if settings.exchange > 0:
+            raise DomainError(f"`exchange` is for networks that see galaxies, {self.name!r} sees grids")
+        grids = GridInputs(clusters, grid, cut=self._cuts(clusters), n_threads=self.n_threads, **options)
+        return SummarisedGrids(grids, self._galaxies(clusters, **options)) if self._is_summarised else grids
+
+    @property
+    def _is_summarised(self) -> bool:
+        return bool(self.preset.options.get("summary"))
+
+    def _galaxies(self, clusters: Any, **options: Any) -> GalaxyInputs:
+        grid = self._grid_preset()
+        return GalaxyInputs(clusters, max_radius=grid.max_radius, max_velocity=grid.max_velocity, **options)
 
     def _cells(self) -> tuple[int, ...]:
-        return (GalaxyInputs.columns,) if self.preset.inputs == "galaxies" else self._grid_preset().cells
+        """Of a set: numbers a galaxy, and numbers a cluster."""
+        if self.preset.inputs == "galaxies":
+            return (GalaxyInputs.columns, GalaxyInputs.summaries)
+        return self._grid_preset().cells
 
     def _described(self, clusters: Any) -> dict[str, NDArray[np.float64]]:
         n = len(clusters)

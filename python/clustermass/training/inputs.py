@@ -1,4 +1,4 @@
-"""What networks see of clusters, as tensors: grids of phase space, or the galaxies themselves."""
+"""What networks on grids see of clusters, as tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DomainError
 from ..features.keys import uniform
 from ..features.phase_space import GridPreset, phase_space_grids
 from ..ops.subsample import draw_subsamples
@@ -114,76 +113,6 @@ class GridInputs:
         return phase_space_grids(
             x, y, velocity, offsets, preset=self.preset, h=self.h, cut=False, n_threads=self.n_threads
         )
-
-
-class GalaxyInputs:
-    """Galaxies of clusters as padded tables: (radius / R, ln radius, velocity / 1000 km/s and its size), and a mask.
-
-    Parameters
-    ----------
-    clusters : Observations
-    max_radius, max_velocity : float, comoving Mpc/h and km/s
-        Cylinder that galaxies are taken from; radii are in units of `max_radius`.
-    max_members : int
-        Of richer clusters as many galaxies are drawn at random.
-    subsample : (float, float), optional
-        Share of the galaxies that a training batch draws, uniform between the two.
-    seed : int
-    device : torch.device
-    """
-
-    columns = 4
-
-    def __init__(
-        self,
-        clusters: Any,
-        *,
-        max_radius: float,
-        max_velocity: float,
-        max_members: int,
-        subsample: tuple[float, float] | None,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        if max_members < 1:
-            raise DomainError(f"`max_members` must be at least 1, got {max_members}")
-        self.seed, self.device, self.max_members, self.subsample = seed, device, max_members, subsample
-        reach = max_radius / clusters.cosmology.h
-        radius = np.hypot(np.asarray(clusters.x, np.float64), np.asarray(clusters.y, np.float64))
-        velocity = np.asarray(clusters.velocity, np.float64)
-        inside = (radius < reach) & (np.abs(velocity) < max_velocity)
-        self.offsets = np.concatenate([[0], np.cumsum(inside)])[np.asarray(clusters.offsets)].astype(np.int64)
-        near, fast = radius[inside] / reach, velocity[inside] / 1000.0
-        self.values = np.stack([2 * near - 1, 0.5 * np.log(near + 0.02) + 0.5, fast, np.abs(fast) - 0.7], 1)
-        self.values = self.values.astype(np.float32)
-
-    def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Galaxies (*rows.shape, members, columns) and mask (*rows.shape, members).
-
-        With a `key` (training) `subsample` applies and richer clusters get another draw for every key; without one
-        (prediction) all galaxies are taken, or always the same draw.
-        """
-        import torch
-
-        flat = rows.ravel()
-        offsets, where = take_rows(self.offsets, flat)
-        counts = np.diff(offsets)
-        if self.subsample is not None and key is not None:
-            counts = drawn_counts(counts, self.subsample, self.seed, key, flat)
-        counts = np.minimum(counts, self.max_members)
-        draws = draw_subsamples(offsets, count=counts, seed=(self.seed + 1 + (key or 0)) % 2**64, items=flat)
-        chosen = self.values[where[draws.indices]]
-        padded = np.zeros((flat.size, max(1, int(counts.max(initial=0))), self.columns), np.float32)
-        mask = np.arange(padded.shape[1]) < counts[:, None]
-        padded[mask] = chosen
-        padded[flip.ravel(), :, 2] *= -1.0
-        galaxies = torch.as_tensor(padded).to(self.device)
-        here = torch.as_tensor(mask.astype(np.float32)).to(self.device)
-        return galaxies.reshape(*rows.shape, *galaxies.shape[1:]), here.reshape(*rows.shape, here.shape[1])
-
-    def digest(self) -> str:
-        """SHA-256 of the galaxies."""
-        return digest_of(self.offsets, self.values)
 
 
 def drawn_counts(counts: Rows, share: tuple[float, float], seed: int, key: int, items: Rows) -> Rows:

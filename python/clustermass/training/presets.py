@@ -47,27 +47,34 @@ def build_network(network: str, options: dict[str, Any], cells: tuple[int, ...])
     network : str
         A name in `NETWORKS`.
     options : dict
-        ``head``: "point", "gaussian", "binned", "maf" or "nsf"; ``passes`` of dropout; the others are the network's.
+        ``head``: "point", "gaussian", "binned", "maf", "nsf" or "spline"; ``passes`` of dropout; ``networks`` that are
+        averaged; the others are the network's.
     cells : tuple of int
-        Of a grid or an image; of a set, the number of columns.
+        Of a grid or an image; of a set, numbers a galaxy and numbers a cluster.
 
     Raises
     ------
     DomainError, MissingDependencyError
     """
-    from ..models.networks import heads
+    from ..models.networks import heads, spline
 
     if network not in NETWORKS:
         raise DomainError(f"`network` must be one of {', '.join(map(repr, NETWORKS))}, got {network!r}")
-    head = _head(options["head"], heads)
-    rest = {key: value for key, value in options.items() if key not in ("head", "passes")}
-    return heads.MassNetwork(NETWORKS[network](head.outputs, cells, rest), head)
+    rest = {key: value for key, value in options.items() if key not in ("head", "passes", "networks")}
+    head, n = _head(options["head"]), int(options.get("networks", 1))
+    trunks = [NETWORKS[network](head.outputs, cells, rest) for _ in range(n)]
+    if n == 1:
+        return heads.MassNetwork(trunks[0], head)
+    return heads.MassNetwork(spline.Together(trunks), spline.MixtureHead(head, n))
 
 
-def _head(kind: str, heads: Any) -> Any:
+def _head(kind: str) -> Any:
+    from ..models.networks import heads, spline
+
     if kind in ("maf", "nsf"):
         return heads.FlowHead(kind=kind, transforms=5 if kind == "maf" else 3)
-    kinds = {"point": heads.PointHead, "gaussian": heads.GaussianHead, "binned": heads.BinnedHead}
+    kinds = {"point": heads.PointHead, "gaussian": heads.GaussianHead, "binned": heads.BinnedHead,
+             "spline": spline.SplineHead}  # fmt: skip
     if kind not in kinds:
         raise DomainError(f"`head` must be one of {(*kinds, 'maf', 'nsf')}, got {kind!r}")
     return kinds[kind]()

@@ -44,6 +44,9 @@ class TrainingSettings:
     subsample : (float, float), optional
         Share of a cluster's galaxies that a step sees, uniform between the two, drawn anew each time. Needs inputs that
         are made on the fly.
+    exchange : float
+        dex: in training each cluster gets the interlopers of another of the same fold, whose true mass is within this.
+        0: its own. For networks that see galaxies, on catalogues that know members.
     precision : {"float32", "bfloat16"}
         Of the network's inner products; weights and sums stay float32.
     seed : int
@@ -70,6 +73,7 @@ class TrainingSettings:
     validation_share: float = 0.1
     flip: bool = True
     subsample: tuple[float, float] | None = None
+    exchange: float = 0.0
     precision: str = "float32"
     seed: int = 0
 
@@ -90,6 +94,7 @@ class TrainingSettings:
             object.__setattr__(self, "subsample", (float(low), float(high)))
             if not 0 < low <= high <= 1:
                 raise DomainError(f"`subsample` must be (low, high) with 0 < low <= high <= 1, got {self.subsample}")
+        check.number(self.exchange, "exchange", low=0)
         check.choice(self.precision, "precision", PRECISIONS)
         check.seed(self.seed)
 

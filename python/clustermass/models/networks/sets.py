@@ -9,69 +9,95 @@ from .layers import dense
 
 
 class SetNetwork(nn.Module):
-    """Permutation-invariant network on raw galaxies: encode each, weigh them by attention, sum up, decode.
+    """Permutation-invariant network on raw galaxies: count them in windows that it learns, then decode the counts.
 
-    Each galaxy passes through the same layers. Several attention heads then ask which galaxies to count (an interloper
-    gets little weight), and pool the encoded galaxies by their weights; the pooled values go back to each galaxy once,
-    so that the second round knows the cluster it is in. What is pooled, with the logarithm of the richness, passes the
-    last layers. Deep Sets (Zaheer et al. 2017, NeurIPS) with attention pooling (Lee et al. 2019, ICML).
+    Each galaxy passes through the same layers, which end in `gates` windows between 0 and 1 and a value beside each.
+    Of a cluster the network keeps ln(1 + sum of a window) and the mean value seen through it. If galaxies were
+    independent draws from a density in radius and velocity that depends on mass, sums of functions of a galaxy would
+    hold all there is to know of the mass; so these are sums, not means or attention weights, and richness enters.
+    The counts pass the last layers together with `summary`, quantities of the whole cluster, which also reach the
+    outputs by a linear layer: the network learns what a power law of them leaves. After Zaheer et al. 2017 (Deep
+    Sets, NeurIPS).
+
+    Galaxies of all clusters of a batch lie one after another, `owner` says whose they are: there is no padding to the
+    richest cluster. A galaxy of weight w counts as w galaxies, one of weight 0 is not there.
 
     Parameters
     ----------
     columns : int
         Numbers a galaxy, scaled to the order of one.
+    summaries : int
+        Numbers a cluster, scaled to the order of one.
     outputs : int
     width : int
         Of the encoding of a galaxy.
-    heads : int
-        Attention heads of each pooling.
+    gates : int
+        Windows.
+    hidden : int
+        Width of the last layers.
 
     Examples
     --------
-    >>> galaxies, mask = torch.zeros(2, 9, 3), torch.ones(2, 9)
-    >>> SetNetwork(columns=3, outputs=4)(galaxies, mask).shape
-    torch.Size([2, 4])
+    Two clusters, of three galaxies and of one:
+
+    >>> owner = torch.tensor([0, 0, 0, 1])
+    >>> SetNetwork(columns=4, summaries=5, outputs=3)(torch.zeros(4, 4), torch.ones(4), owner, torch.zeros(2, 5)).shape
+    torch.Size([2, 3])
     """
 
-    def __init__(self, columns: int, outputs: int = 1, width: int = 64, heads: int = 4) -> None:
+    def __init__(
+        self, columns: int, summaries: int, outputs: int = 1, width: int = 32, gates: int = 32, hidden: int = 64
+    ) -> None:
         super().__init__()
         self.encode = dense([columns, width, width], activation=nn.GELU)
-        self.first, self.second = AttentionPool(width, heads), AttentionPool(width, heads)
-        self.back = dense([width * (heads + 1) + 1, width], activation=nn.GELU)
-        self.again = dense([2 * width, width], activation=nn.GELU)
-        self.decode = dense([2 * (width * (heads + 1)) + 1, 2 * width, width], activation=nn.GELU)
-        self.output = nn.Linear(width, outputs)
+        self.gate, self.value = nn.Linear(width, gates), nn.Linear(width, gates)
+        self.decode = dense([2 * gates + summaries, hidden, hidden], activation=nn.GELU)
+        self.output = nn.Linear(hidden, outputs)
+        self.straight = nn.Linear(summaries, outputs)
+        with torch.no_grad():  # start near the same answer for every cluster
+            self.output.weight.mul_(0.1)
+            self.straight.weight.mul_(0.1)
 
-    def forward(self, galaxies: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(n, members, columns) and (n, members), one where there is a galaxy -> (n, outputs)."""
-        richness = mask.sum(1, keepdim=True)
-        log_richness = torch.log10(richness.clamp(min=1.0)) - 2.0
-        values = self.encode(galaxies)
-        pooled = self.first(values, mask)
-        summary = self.back(torch.cat([pooled, log_richness], 1))
-        values = values + self.again(torch.cat([values, summary[:, None].expand_as(values)], 2))
-        decoded = self.decode(torch.cat([pooled, self.second(values, mask), log_richness], 1))
-        outputs: torch.Tensor = self.output(decoded)
+    def forward(
+        self, galaxies: torch.Tensor, weight: torch.Tensor, owner: torch.Tensor, summary: torch.Tensor
+    ) -> torch.Tensor:
+        """Galaxies (m, columns), weight (m,), owner (m,) int64 below n, summary (n, summaries) -> (n, outputs)."""
+        encoded = self.encode(galaxies)
+        seen = torch.sigmoid(self.gate(encoded)) * weight.unsqueeze(1)
+        both = torch.cat([seen, seen * self.value(encoded)], 1)
+        empty = summary.new_zeros((summary.shape[0], both.shape[1]))
+        count, total = empty.to(both.dtype).scatter_add(0, owner.unsqueeze(1).expand_as(both), both).chunk(2, 1)
+        pooled = torch.cat([torch.log1p(count) - 2.5, total / (count + 1.0), summary], 1)
+        outputs: torch.Tensor = self.output(self.decode(pooled)) + self.straight(summary)
         return outputs
 
 
-class AttentionPool(nn.Module):
-    """Means over the members of a set: one plain, and one for each head by weights that it learns.
+class Summarised(nn.Module):
+    """A network on grids whose numbers are decoded together with a summary of the cluster.
+
+    Parameters
+    ----------
+    trunk : Module
+        Grid -> (n, features).
+    features, summaries, outputs : int
+    hidden : int
+        Width of the last layers.
 
     Examples
     --------
-    >>> AttentionPool(8, 2)(torch.zeros(3, 5, 8), torch.ones(3, 5)).shape
-    torch.Size([3, 24])
+    >>> Summarised(nn.Flatten(), 6, 5, 3)(torch.zeros(2, 2, 3), torch.zeros(2, 5)).shape
+    torch.Size([2, 3])
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, summaries: int, outputs: int, hidden: int = 64) -> None:
         super().__init__()
-        self.score = nn.Linear(width, heads)
+        self.trunk = trunk
+        self.decode = dense([features + summaries, hidden], activation=nn.GELU)
+        self.output = nn.Linear(hidden, outputs)
+        self.straight = nn.Linear(summaries, outputs)
 
-    def forward(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(n, members, width) and (n, members) -> (n, width (heads + 1)); zero for an empty set."""
-        here = mask.unsqueeze(2)
-        plain = (values * here).sum(1) / here.sum(1).clamp(min=1.0)
-        score = self.score(values).masked_fill(here == 0, -1e30)
-        weight = torch.softmax(score, 1) * here
-        return torch.cat([plain, (weight.transpose(1, 2) @ values).flatten(1)], 1)
+    def forward(self, grid: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
+        """Grid (n, ...) and summary (n, summaries) -> (n, outputs)."""
+        decoded = self.decode(torch.cat([self.trunk(grid), summary], 1))
+        outputs: torch.Tensor = self.output(decoded) + self.straight(summary)
+        return outputs
