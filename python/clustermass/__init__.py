@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "GRID_PRESETS": "features.phase_space",
     "Galaxies": "data.universe",
     "GalaxyIndex": "ops.lightcone",
+    "GasPainter": "data.mocks.gas",
     "GridPreset": "features.phase_space",
     "GridSet": "data.grids_file",
     "Haloes": "data.universe",
@@ -92,6 +93,7 @@ _PUBLIC: dict[str, str] = {
     "make_cluster_catalogue": "features.clusters",
     "make_estimator": "models.registry",
     "make_maps": "features.make",
+    "make_painted_maps": "features.painted_maps",
     "make_universe": "data.mocks.universe.make",
     "measure_power_spectrum": "features.measure_spectrum",
     "open_catalogue": "data.readers.catalogues",
@@ -143,6 +145,7 @@ if TYPE_CHECKING:
     from .data.maps_file import MapSet as MapSet
     from .data.maps_file import read_maps as read_maps
     from .data.mocks.demo import write_demo_snapshot as write_demo_snapshot
+    from .data.mocks.gas import GasPainter as GasPainter
     from .data.mocks.universe.make import make_universe as make_universe
     from .data.mocks.universe.settings import UniverseSettings as UniverseSettings
     from .data.readers import open_groups as open_groups
@@ -186,6 +189,7 @@ if TYPE_CHECKING:
     from .features.observe_models import ObservationSequence as ObservationSequence
     from .features.observe_planck import PlanckObservation as PlanckObservation
     from .features.observe_yan import YanObservation as YanObservation
+    from .features.painted_maps import make_painted_maps as make_painted_maps
     from .features.phase_space import GRID_PRESETS as GRID_PRESETS
     from .features.phase_space import GridPreset as GridPreset
     from .features.phase_space import iter_phase_space_grids as iter_phase_space_grids

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--field", default="20", metavar="ARCMIN", help="side of an image in arcmin (20)")
     parser.add_argument("--redshift", default="0.03-0.07", metavar="Z", help="0.05, or a range (0.03-0.07)")
     parser.add_argument("--views", nargs="+", default=["x,y,z,diagonal"], metavar="VIEW",
-                        help="lines of sight: x y z diagonal, random:N, vectors as 1,1,0 (x,y,z,diagonal)")  # fmt: skip
+                        help="lines of sight: x y z diagonal, axes, the300, random:N, vectors as 1,1,0 "
+                        "(x,y,z,diagonal)")  # fmt: skip
     parser.add_argument("--depth", default="50", metavar="MPC", help="comoving Mpc before and behind the cluster (50)")
     parser.add_argument("--min-mass", metavar="MSUN", help=f"smallest M200c in Msun ({DEFAULT_MIN_MASS:g})")
     parser.add_argument("--noise", default="", metavar="NAME=RMS,..", help="noise rms per pixel in the unit of the "
@@ -95,10 +96,10 @@ def _settings(args: argparse.Namespace) -> Any:
     from ..features.channels import CHANNELS
     from ..features.maps import ASSIGNMENTS, MapSettings
     from ..features.observe import ORDERS
-    from ..features.views import NAMED_DIRECTIONS
+    from ..features.views import DIRECTION_NAMES
     from ..units import ARCMIN_RAD
 
-    directions, n_random = options.view_list(args.views, NAMED_DIRECTIONS)
+    directions, n_random = options.view_list(args.views, DIRECTION_NAMES)
     beams = options.value_pairs(args.beams, CHANNELS, "--beams")
     return MapSettings(
         channels=None if args.channels is None else options.word_list(args.channels, CHANNELS, "--channels"),

@@ -1,4 +1,4 @@
-"""`clustermass mock`: a generated universe of haloes and galaxies, and what it is worth."""
+"""`clustermass mock`: a generated universe of haloes and galaxies, maps of its clusters, and what it is worth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import mock_gas
 from ._options import nearest, to_float, value_pairs
 from ._progress import duration
 
@@ -45,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="h, omega_m, omega_b, sigma8, n_s; those left out are of MDPL2",
     )
     make.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+    mock_gas.add_arguments(
+        actions.add_parser(
+            "gas",
+            help="maps of the clusters of a universe",
+            description="Paint gas and stars on the haloes of a generated universe, and make maps of its clusters.",
+        )
+    )
     verify = actions.add_parser(
         "check",
         help="compare a universe with published relations",
@@ -56,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Make, or check; 1 if a check is not met."""
-    return _make(args) if args.action == "universe" else _check(args)
+    """Make, paint, or check; 1 if a check is not met."""
+    actions = {"universe": _make, "gas": mock_gas.execute, "check": _check}
+    return actions[args.action](args)
 
 
 def _make(args: argparse.Namespace) -> int:

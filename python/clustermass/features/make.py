@@ -138,7 +138,7 @@ def plan_record(job: MapJob, inputs: list[dict[str, Any]]) -> dict[str, Any]:
     geometry = hashlib.sha256()
     for name in ("cluster_id", "number", "centre", "rotation", "redshift", "pixel_size"):
         geometry.update(np.ascontiguousarray(getattr(job.views, name)).tobytes())
-    for name, column in sorted(job.targets.labels.items()):
+    for name, column in sorted(job.labels.items()):
         geometry.update(name.encode() + np.ascontiguousarray(column).tobytes())
     return {
         "clustermass version": __version__,
@@ -169,9 +169,8 @@ def provenance(job: MapJob, inputs: list[dict[str, Any]], command: str | None) -
 def header_of(job: MapJob, record: Mapping[str, Any]) -> MapsHeader:
     """Labels, geometry, channels and provenance of a job."""
     views = {f.name: getattr(job.views, f.name) for f in fields(job.views) if f.name not in ("target", "cluster_id")}
-    labels = {"cluster_id": job.views.cluster_id} | {k: v[job.views.target] for k, v in job.targets.labels.items()}
     channels = tuple(
         ChannelRecord(c.name, c.unit, o.noise, o.beam_fwhm * job.settings.pixel_angle)
         for c, o in zip(job.channels, job.observations, strict=True)
     )
-    return MapsHeader(channels, labels, views, job.shape, job.settings.pixel_angle, record)
+    return MapsHeader(channels, job.labels, views, job.shape, job.settings.pixel_angle, record)

@@ -20,7 +20,7 @@ from .channels import CHANNELS, Channel, channel_fields, find_channels
 from .observe import ORDERS, Observation, common_margin, noise_keys, observe
 from .redshift_nodes import take_channel, with_nodes
 from .targets import Targets
-from .views import NAMED_DIRECTIONS, ViewPlan, plan_views
+from .views import NAMED_DIRECTIONS, ViewPlan, find_directions, plan_views
 
 #: made unless told otherwise: the four of Yan et al. 2020
 DEFAULT_CHANNELS = ("stars", "xray_soft", "xray_bolometric", "compton_y")
@@ -47,7 +47,7 @@ class MapSettings:
         Side of an image [rad].
     redshift : float or (low, high)
         Where the clusters are put: fixed, or drawn evenly for each view.
-    directions : sequence of names ("x", "y", "z", "diagonal") and vectors
+    directions : sequence of names ("x", "y", "z", "diagonal", "axes", "the300") and vectors
         Lines of sight of every cluster.
     n_random : int
         Lines of sight drawn evenly over the sphere, in addition.
@@ -96,6 +96,11 @@ class MapSettings:
         """Side of a pixel [rad]."""
         return self.field / self.pixels
 
+    def ideal(self) -> MapSettings:
+        """The same maps without noise and beams, as observation models take them."""
+        nothing = dict.fromkeys(CHANNELS, 0.0)
+        return dataclasses.replace(self, noise=nothing, beams=nothing)
+
     def record(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {k: dict(v) if isinstance(v, Mapping) else v for k, v in asdict(self).items()}
@@ -134,6 +139,11 @@ class MapJob:
         padded, pixels = self.projection.shape[0] ** 2, self.settings.pixels**2
         all_levels = sum(side**2 for side in self.projection.sides)
         return 8 * all_levels * len(self.source.channels) + 24 * padded + 4 * pixels * len(self.channels)
+
+    @property
+    def labels(self) -> dict[str, NDArray[Any]]:
+        """One entry per view: the number of the cluster, and the labels of the targets."""
+        return {"cluster_id": self.views.cluster_id} | {k: v[self.views.target] for k, v in self.targets.labels.items()}
 
     @property
     def batches(self) -> list[tuple[int, int]]:
@@ -206,14 +216,13 @@ def plan_maps(snapshot: Any, targets: Targets, settings: MapSettings | None = No
     notes = list(getattr(snapshot, "assumptions", ()))
     channels = _choose_channels(snapshot, settings.channels, notes)
     cosmology = _cosmology_of(snapshot.header, notes)
-    named = [NAMED_DIRECTIONS[d] if isinstance(d, str) else d for d in settings.directions]
     views = plan_views(
         targets.centres,
         targets.ids,
         pixel_angle=settings.pixel_angle,
         scale_factor=snapshot.header.scale_factor,
         cosmology=cosmology,
-        directions=named,
+        directions=find_directions(settings.directions),
         n_random=settings.n_random,
         redshift=settings.redshift,
         seed=settings.seed,

@@ -27,6 +27,40 @@ NAMED_DIRECTIONS: dict[str, tuple[float, float, float]] = {
 DEFAULT_DIRECTIONS = tuple(NAMED_DIRECTIONS.values())
 
 
+def _spread(n: int) -> tuple[tuple[float, float, float], ...]:
+    """n directions even over a half sphere, in a golden-angle spiral: no line of sight is another one reversed."""
+    k = np.arange(n) + 0.5
+    height, angle = k / n, np.pi * (3.0 - 5.0**0.5) * k
+    wide = np.sqrt(1.0 - height**2)
+    vectors = np.stack([wide * np.cos(angle), wide * np.sin(angle), height], axis=1).tolist()
+    return tuple((x, y, z) for x, y, z in vectors)
+
+
+#: sets of lines of sight by name. "the300": as many as the maps of The Three Hundred for Planck-like networks have (de
+#: Andres et al. 2022); which ones they are is not published, so these are even over a half sphere
+DIRECTION_SETS: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "axes": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    "the300": _spread(27),
+}
+DIRECTION_NAMES = (*NAMED_DIRECTIONS, *DIRECTION_SETS)
+
+
+def find_directions(directions: Sequence[str | Sequence[float]]) -> list[Sequence[float]]:
+    """Vectors of the lines of sight of these names; a set stands for all of its own, a vector for itself.
+
+    >>> len(find_directions(["diagonal", "the300", (1.0, 1.0, 0.0)]))
+    29
+    """
+    found: list[Sequence[float]] = []
+    for direction in directions:
+        if not isinstance(direction, str):
+            found.append(direction)
+            continue
+        check.choice(direction, "directions", DIRECTION_NAMES)
+        found += DIRECTION_SETS.get(direction) or [NAMED_DIRECTIONS[direction]]
+    return found
+
+
 @dataclass(frozen=True)
 class ViewPlan:
     """The geometry of n views, cluster after cluster; every field has one entry per view.
@@ -140,19 +174,55 @@ def plan_views(
     check.check_not_negative(ids, "ids")
     if len(np.unique(ids)) != len(ids):
         raise DomainError("`ids` must all be different: two clusters with one number would share random numbers")
-    pixel_angle = check.number(pixel_angle, "pixel_angle", above=0, high=0.1, unit="rad")
-    scale_factor = check.number(scale_factor, "scale_factor", above=0)
     fixed = _unit_vectors(directions) if len(directions) else np.empty((0, 3))
     n_random = check.integer(n_random, "n_random", low=0)
     if len(fixed) + n_random == 0:
         raise DomainError("`directions` is empty and `n_random` is 0: there is nothing to see")
-    low, high = _redshift_range(redshift)
     n_each = len(fixed) + n_random
     target = np.repeat(np.arange(len(ids)), n_each)
     number = np.tile(np.arange(n_each), len(ids))
-    seed = check.seed(seed)
-    draws = np.array([_uniforms(seed, int(ids[t]), int(v)) for t, v in zip(target, number, strict=True)]).reshape(-1, 4)
-    direction = _directions(fixed, number, draws)
+    draws = _draws(check.seed(seed), ids[target], number)
+    return _laid_out(
+        centres, ids, target, number, _directions(fixed, number, draws), draws, pixel_angle=pixel_angle,
+        scale_factor=scale_factor, cosmology=cosmology, redshift=redshift,
+    )  # fmt: skip
+
+
+def plan_sightlines(
+    centres: FloatArray,
+    ids: IntArray,
+    target: IntArray,
+    number: IntArray,
+    directions: FloatArray,
+    *,
+    pixel_angle: float,
+    scale_factor: float,
+    cosmology: Cosmology,
+    redshift: float | Sequence[float],
+    seed: int,
+) -> ViewPlan:
+    """Views that are listed one by one: view `number` (m,) of cluster `target` (m,), along `directions` (m, 3).
+
+    Everything else as in `plan_views`; turn and redshift of a view are the same there and here.
+    """
+    draws = _draws(check.seed(seed), ids[target], number)
+    return _laid_out(
+        centres, ids, target, number, _unit_vectors(directions), draws, pixel_angle=pixel_angle,
+        scale_factor=scale_factor, cosmology=cosmology, redshift=redshift,
+    )  # fmt: skip
+
+
+def _draws(seed: int, ids: IntArray, number: IntArray) -> FloatArray:
+    return np.array([_uniforms(seed, int(i), int(v)) for i, v in zip(ids, number, strict=True)]).reshape(-1, 4)
+
+
+def _laid_out(
+    centres: FloatArray, ids: IntArray, target: IntArray, number: IntArray, direction: FloatArray, draws: FloatArray, *,
+    pixel_angle: float, scale_factor: float, cosmology: Cosmology, redshift: float | Sequence[float],
+) -> ViewPlan:  # fmt: skip
+    pixel_angle = check.number(pixel_angle, "pixel_angle", above=0, high=0.1, unit="rad")
+    scale_factor = check.number(scale_factor, "scale_factor", above=0)
+    low, high = _redshift_range(redshift)
     azimuth = 2.0 * np.pi * draws[:, 0]
     z = low + (high - low) * draws[:, 1]
     d_a = cosmology.angular_diameter_distance(z)

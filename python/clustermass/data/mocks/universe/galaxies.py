@@ -12,7 +12,7 @@ from ..profiles import Epoch
 from .dynamics import JeansTable, make_jeans_table
 from .luminosity import CENTRAL_SCATTER, central_luminosity, magnitude, make_satellite_luminosities
 from .members import Hosts, draw_members, make_hosts, to_box
-from .mergers import draw_clumps, move_to_clumps
+from .mergers import Clumps, draw_clumps, move_to_clumps
 from .nfw import FloatArray
 from .occupation import (
     OCCUPATIONS,
@@ -63,6 +63,49 @@ def mean_members(model: GalaxyModel, hosts: Hosts) -> FloatArray:
     return mean_satellites(model.occupation, hosts.m200c, hosts.m200m, reach, reach_200m, model.epoch.h)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Everything of the galaxies of some haloes that is random, in the order of the stream of random numbers.
+
+    Attributes
+    ----------
+    row : (m,) int64
+        Host of each satellite.
+    offset, velocity : (m, 3) float64
+        In the frame of the host's axes [comoving Mpc], [km/s]; those of clumps moved there.
+    clumps : Clumps
+        One a host.
+    in_clump : (m,) bool
+    share : (m,) float64
+        Rank of the satellite's mass within its host, in (0, 1].
+    normal : (n,) float64
+        Scatter of the central galaxy.
+    """
+
+    row: NDArray[np.int64]
+    offset: FloatArray
+    velocity: FloatArray
+    clumps: Clumps
+    in_clump: NDArray[np.bool_]
+    share: FloatArray
+    normal: FloatArray
+
+
+def draw_satellites(model: GalaxyModel, hosts: Hosts, rng: np.random.Generator) -> Drawn:
+    """Draw satellites, clumps and the scatter of centrals of some haloes."""
+    row = np.repeat(np.arange(hosts.n), rng.poisson(mean_members(model, hosts)))
+    offset, velocity = draw_members(hosts, row, model.jeans, rng)
+    clumps = draw_clumps(hosts, rng)
+    in_clump = move_to_clumps(clumps, row, offset, velocity, rng)
+    share = 1.0 - rng.random(row.size)  # in (0, 1]
+    return Drawn(row, offset, velocity, clumps, in_clump, share, rng.standard_normal(hosts.n))
+
+
+def central_masses(model: GalaxyModel, hosts: Hosts, drawn: Drawn) -> FloatArray:
+    """Stellar mass of the central galaxy of each halo [Msun], below the threshold too."""
+    return draw_central_masses(hosts.m200m, model.epoch.h, drawn.normal)
+
+
 def fill_haloes(
     model: GalaxyModel,
     hosts: Hosts,
@@ -80,19 +123,17 @@ def fill_haloes(
     galaxy of a clump that lies beyond the virial radius has none.
     """
     h = model.epoch.h
-    row = np.repeat(np.arange(hosts.n), rng.poisson(mean_members(model, hosts)))
-    offset, velocity = draw_members(hosts, row, model.jeans, rng)
-    chosen = move_to_clumps(draw_clumps(hosts, rng), row, offset, velocity, rng)
+    drawn = draw_satellites(model, hosts, rng)
+    row, offset, velocity = drawn.row, drawn.offset, drawn.velocity
+    chosen = drawn.in_clump
     beyond = chosen & ((offset**2).sum(axis=1) > (hosts.virial * hosts.r200c)[row] ** 2)
-    share = 1.0 - rng.random(row.size)  # in (0, 1]
-    stars = model.satellite_masses.draw(hosts.m200m[row], share)
-    light = np.log10(model.satellite_luminosities.draw(hosts.m200m[row], share))
+    stars = model.satellite_masses.draw(hosts.m200m[row], drawn.share)
+    light = np.log10(model.satellite_luminosities.draw(hosts.m200m[row], drawn.share))
 
-    normal = rng.standard_normal(hosts.n)
-    central_stars = draw_central_masses(hosts.m200m, h, normal)
+    central_stars = central_masses(model, hosts, drawn)
     wanted = model.occupation.field_centrals if centrals_too is None else centrals_too
     has_central = (central_stars >= THRESHOLD) & wanted
-    central_light = (central_luminosity(hosts.m200m, h) + CENTRAL_SCATTER * normal)[has_central]
+    central_light = (central_luminosity(hosts.m200m, h) + CENTRAL_SCATTER * drawn.normal)[has_central]
     centrals = np.flatnonzero(has_central)
     frames = hosts.frames[row]
     return Galaxies(

@@ -47,7 +47,7 @@ def populate(field: HaloField, settings: UniverseSettings) -> Galaxies:
     for block, first in enumerate(range(0, max(haloes.n, 1), BLOCK)):
         rows = np.arange(first, min(first + BLOCK, haloes.n))
         rng = stream(settings.seed, "galaxies", block)
-        hosts = _hosts(field, model, rows, tidal_axes(field, rows, model.epoch.h), rng)
+        hosts = draw_hosts(field, model, rows, rng)
         parts.append(fill_haloes(model, hosts, haloes.positions[rows], haloes.velocities[rows], first, rng))
         shapes.append(hosts.take(np.flatnonzero(hosts.m200c * model.epoch.h > LOWEST)))
         centrals = central_fraction(hosts.m200m, model.epoch.h)
@@ -57,6 +57,11 @@ def populate(field: HaloField, settings: UniverseSettings) -> Galaxies:
         parts.append(around_clusters(field, model, settings, join_hosts(shapes), weights, brought))
     joined = join_galaxies(parts)
     return replace(joined, positions=wrap(joined.positions, settings.box_size))
+
+
+def draw_hosts(field: HaloField, model: GalaxyModel, rows: NDArray[np.int64], rng: np.random.Generator) -> Hosts:
+    """Shapes of a block of haloes, aligned with the tides."""
+    return _hosts(field, model, rows, tidal_axes(field, rows, model.epoch.h), rng)
 
 
 def _hosts(

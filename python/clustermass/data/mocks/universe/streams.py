@@ -16,6 +16,7 @@ PURPOSES = {
     "galaxies": 100,
     "outskirts": 101,
     "infalling": 102,
+    "gas": 103,
 }
 
 
