@@ -177,7 +177,8 @@ class LearnedEstimator(Estimator):
         y = np.array([2 * (masses - low) / (high - low) - 1 for low, high in scales], np.float32)
         source = self._inputs(clusters, device)
         with joined(device) as processes:
-            trained = train_members(
+            train = self._in_stages if self.preset.stages else train_members
+            trained = train(
                 self._network, source, y, folds, self.settings, device=device, checkpoint=self.checkpoint,
                 on_epoch=self.on_epoch, processes=processes,
             )  # fmt: skip
@@ -283,6 +284,15 @@ class LearnedEstimator(Estimator):
 
     def _network(self) -> Any:
         return build_network(self.preset.network, self.preset.options, self._cells())
+
+    def _in_stages(self, make: Any, *args: Any, **run: Any) -> Any:
+        """As `train_members`, and then the stages of the preset."""
+        from .staged import train_stages
+
+        def with_head(head: str) -> Any:
+            return build_network(self.preset.network, self.preset.options | {"head": head}, self._cells())
+
+        return train_stages(with_head, self.preset.options["head"], self.preset.stages, *args, **run)
 
     def _load(self) -> Any:
         """The network with its weights, ready to predict."""

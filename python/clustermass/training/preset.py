@@ -16,6 +16,22 @@ MakeNetwork = Callable[[int, tuple[int, ...], dict[str, Any]], "nn.Module"]
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A training that follows the first one; see `staged.train_stages`.
+
+    Attributes
+    ----------
+    kind : {"outliers", "head"}
+    epochs : int
+    learning_rate : float
+    """
+
+    kind: str
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class Preset:
     """A learned estimator that can be named; a family with more to say derives from it.
 
@@ -31,6 +47,8 @@ class Preset:
         See `build_network`.
     options : dict
         Of the network: plain values, for JSON.
+    stages : tuple of Stage
+        What follows the first training.
     """
 
     name: str
@@ -39,3 +57,4 @@ class Preset:
     settings: TrainingSettings
     network: str
     options: dict[str, Any]
+    stages: tuple[Stage, ...] = ()
