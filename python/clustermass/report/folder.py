@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.atomic import atomic_path
 from ..errors import FileFormatError
 from ..evaluation.predictions import Predictions, read_predictions
 from ..evaluation.robustness import SubsampleTable, VelocityErrorTable
 
 PREDICTIONS = "predictions"
+MAPS = "maps"  #: kind of predictions that were made from images
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,12 @@ def predictions_path(folder: Path, estimator: str, kind: str) -> Path:
 
 
 def read_evaluated(path: Path) -> Evaluated:
-    """One file of predictions, with its tables of robustness."""
+    """One file of predictions, with its tables of robustness; maps have none."""
     predictions, extra = read_predictions(path)
+    if predictions.kind == MAPS:
+        none = np.empty(0, np.int64)
+        subsamples = SubsampleTable(none, none, none, none, np.empty(0), np.empty((0, 0)))
+        return Evaluated(path, predictions, subsamples, VelocityErrorTable(none, none, *[np.empty(0)] * 3))
     try:
         return Evaluated(
             path,
@@ -46,27 +53,30 @@ def read_evaluated(path: Path) -> Evaluated:
 
 
 def read_folder(folder: Path) -> list[Evaluated]:
-    """All predictions in a folder: pure observations first, then by name.
+    """All predictions in a folder: pure observations first, maps last, then by name.
 
     Raises
     ------
     FileNotFoundError
         If there is no folder, or no predictions in it.
     FileFormatError
-        If a file is damaged, or two were made from different catalogues.
+        If a file is damaged, or two of galaxies, or two of maps, were made from different data.
     """
     paths = sorted((folder / PREDICTIONS).glob("*.hdf5"))
     paths = [path for path in paths if not path.name.startswith(".")]
     if not paths:
         raise FileNotFoundError(f"there are no predictions in {folder / PREDICTIONS}: run `clustermass evaluate` first")
     found = [read_evaluated(path) for path in paths]
-    for item in found[1:]:
-        if input_hash(item) != input_hash(found[0]):
+    first: dict[bool, Evaluated] = {}
+    for item in found:
+        other = first.setdefault(item.predictions.kind == MAPS, item)
+        if input_hash(item) != input_hash(other):
             raise FileFormatError(
-                f"{item.path} and {found[0].path} were made from different catalogues: evaluate one of them again, or "
+                f"{item.path} and {other.path} were made from different catalogues: evaluate one of them again, or "
                 "use another folder"
             )
-    return sorted(found, key=lambda item: (item.predictions.kind == "contaminated", item.predictions.estimator))
+    kinds = {"pure": 0, "contaminated": 1, MAPS: 2}
+    return sorted(found, key=lambda item: (kinds.get(item.predictions.kind, 3), item.predictions.estimator))
 
 
 def input_hash(item: Evaluated) -> str:

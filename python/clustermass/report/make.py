@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import diagnostics, figures, page, tables
-from .folder import Evaluated, read_folder, write_json
+from . import diagnostics, figures, map_figures, map_page, page, tables
+from .folder import MAPS, Evaluated, read_folder, write_json
 from .interlopers import Surroundings, interloper_rows
 
 
@@ -49,24 +49,36 @@ def write_report(
 ) -> tuple[Path, list[Path]]:
     """Write tables, figures and the page of all predictions in a folder; returns the page and the figures.
 
-    With `around` (`look_around`) there is a table of interloping clusters too.
+    Folders of `clustermass explain` inside (``explain`` or ``explain/NAME``) are shown on the page too. With `around`
+    (`look_around`) there is a table of interloping clusters.
 
     Raises
     ------
     FileNotFoundError, FileFormatError, MissingDependencyError, OSError
     """
-    items = read_folder(folder)
-    summaries = tables.summarise(items, n_bootstrap=n_bootstrap, seed=seed)
-    found = _write_tables(folder, summaries, n_bootstrap, seed)
-    if around is not None:
-        found["interlopers"] = interloper_rows(items, around, n_bootstrap=n_bootstrap, seed=seed)
-        _write_table(folder, "interlopers", found["interlopers"])
-    drawn = figures.draw_all(summaries, folder / "figures")
+    items, notes = read_folder(folder), notes or {}
+    galaxies = [item for item in items if item.predictions.kind != MAPS]
+    maps = [item for item in items if item.predictions.kind == MAPS]
+    sections, shown, drawn = [], {}, []
+    if galaxies:
+        summaries = tables.summarise(galaxies, n_bootstrap=n_bootstrap, seed=seed)
+        found = _write_tables(folder, summaries, n_bootstrap, seed)
+        if around is not None:
+            found["interlopers"] = interloper_rows(galaxies, around, n_bootstrap=n_bootstrap, seed=seed)
+            _write_table(folder, "interlopers", found["interlopers"])
+        drawn = figures.draw_all(summaries, folder / "figures")
+        sections.append(page.galaxy_section(summaries, found["dynamical"], drawn, notes))
+        shown = {name: rows for name, rows in found.items() if name != "dynamical"}
+    if maps:
+        found = map_page.write_map_tables(folder, maps, n_bootstrap=n_bootstrap, seed=seed)
+        more = map_figures.draw_map_figures(maps, folder / "figures")
+        sections.append(map_page.map_section(found, more, notes))
+        shown, drawn = shown | found, drawn + more
+    sections += map_page.looked_at_sections(folder)
     record = record_of(items)
     write_json(folder / "report.json", record)
     out = folder / "report.html"
-    shown = {name: rows for name, rows in found.items() if name != "dynamical"}
-    page.write_page(out, summaries, found["dynamical"], shown, drawn, notes or {}, record)
+    page.write_page(out, sections, shown, notes, record)
     return out, [path for path, _ in drawn]
 
 

@@ -43,26 +43,29 @@ _ERRORS = {"bias_dex": "median", "p16_dex": "p16", "p84_dex": "p84", "sigma_dex"
 
 def write_page(
     path: Path,
-    summaries: Sequence[Summary],
-    dynamical: Sequence[Mapping[str, Any]],
+    sections: Sequence[str],
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    figures: Sequence[tuple[Path, str]],
     notes: Mapping[str, str],
     record: Mapping[str, Any],
 ) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced.
+    sections : sequence of str
+        HTML: `galaxy_section`, `map_section`, `looked_at_section`.
+    tables, notes, record
+        All tables by name; what people wrote; how everything came to be.
+    """
     parts = [
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Cluster masses: evaluation</title>",
         f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>",
         "<h1>Estimators of cluster mass, evaluated</h1>",
-        _convention(summaries),
         to_html(notes.get(GENERAL, "")),
-        "<h2>Measured beside published</h2>",
-        _comparison(summaries, dynamical),
-        _explanations(summaries, dynamical, notes),
-        "<h2>Figures</h2>",
-        *(_figure(image, caption) for image, caption in figures),
-        "<h2>Tables</h2>",
+        *sections,
+        "<h2>All tables</h2>",
         *(_details(name, rows) for name, rows in tables.items()),
         "<h2>How to make this again</h2>",
         _recipe(record),
@@ -70,6 +73,25 @@ def write_page(
     ]
     with atomic_path(path) as part:
         part.write_text("\n".join(parts), encoding="utf-8")
+
+
+def galaxy_section(
+    summaries: Sequence[Summary],
+    dynamical: Sequence[Mapping[str, Any]],
+    figures: Sequence[tuple[Path, str]],
+    notes: Mapping[str, str],
+) -> str:
+    """Masses from galaxies: measured beside published, what explains the differences, figures."""
+    parts = [
+        "<h2>Masses from galaxies</h2>",
+        _convention(summaries),
+        "<h3>Measured beside published</h3>",
+        _comparison(summaries, dynamical),
+        _explanations(summaries, dynamical, notes),
+        "<h3>Figures</h3>",
+        *(figure(image, caption) for image, caption in figures),
+    ]
+    return "\n".join(parts)
 
 
 def _convention(summaries: Sequence[Summary]) -> str:
@@ -91,15 +113,15 @@ def _comparison(summaries: Sequence[Summary], dynamical: Sequence[Mapping[str, A
         errors = one.residuals.errors
         cells = []
         for name in names:
-            text = _cell(row[name], 3 if name in _THREE else 2)
+            text = cell(row[name], 3 if name in _THREE else 2)
             error = errors.get(_ERRORS.get(name, ""), math.nan) * (100 if name == "count_bias_percent" else 1)
-            cells.append(text if math.isnan(error) else f"{text} &plusmn; {_cell(error, 3 if name in _THREE else 2)}")
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+            cells.append(text if math.isnan(error) else f"{text} &plusmn; {cell(error, 3 if name in _THREE else 2)}")
+        lines.append("<tr>" + "".join(f"<td>{text}</td>" for text in cells) + "</tr>")
         published = PUBLISHED.get((one.item.predictions.estimator, one.item.predictions.kind))
         if published:
             values = published.as_dict() | {"estimator": "published", "inputs": "", "n_clusters": ""}
-            cells = [_cell(values[name], 3 if name in _THREE else 2) for name in names]
-            lines.append("<tr class='published'>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+            cells = [cell(values[name], 3 if name in _THREE else 2) for name in names]
+            lines.append("<tr class='published'>" + "".join(f"<td>{text}</td>" for text in cells) + "</tr>")
     return (
         f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         f"<p>Bias, percentiles, scatter and widths in dex. Published: {html.escape(SOURCE)}. 16 and 84 % are the "
@@ -128,7 +150,7 @@ def _explanations(
     return "\n".join(parts)
 
 
-def _figure(image: Path, caption: str) -> str:
+def figure(image: Path, caption: str) -> str:
     data = base64.b64encode(image.read_bytes()).decode("ascii")
     text = html.escape(caption, quote=True)
     return f"<figure><img alt='{text}' src='data:image/png;base64,{data}'><figcaption>{text}</figcaption></figure>"
@@ -137,14 +159,14 @@ def _figure(image: Path, caption: str) -> str:
 def _details(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(key for row in rows for key in row))
     head = "".join(f"<th>{html.escape(key)}</th>" for key in names)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(row.get(key), 4)}</td>" for key in names) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{cell(row.get(key), 4)}</td>" for key in names) + "</tr>" for row in rows)
     return (
         f"<details><summary>{html.escape(name)} ({len(rows)} rows)</summary><div class='wide'><table><thead><tr>{head}"
         f"</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 
 
-def _cell(value: Any, digits: int) -> str:
+def cell(value: Any, digits: int) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, str):
