@@ -1,54 +1,173 @@
-"""`clustermass demo`: the main job from end to end on data that come with the package."""
+"""`clustermass demo`: the whole story on data that come with the package, each step a command that is shown."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
+import time
+from dataclasses import dataclass
 from pathlib import Path
+
+from ._demo_notes import write_notes
+from ._progress import duration
+
+PARTS = ("snapshot", "galaxies")
+STEPS = "steps.json"  #: in the folder: what is finished
+SNAPSHOT = "demo_snapshot.hdf5"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is made: chosen so that all of it takes less than ten minutes on two cores."""
+
+    box: float  #: side of the universe [Mpc/h]
+    density: float  #: of the flat mass function that networks learn from [(h/Mpc)^3 per dex]
+    epochs: int  #: of the network on galaxies
+    bootstrap: int = 200
+
+
+SIZES = {
+    "demo": Size(250.0, 2e-4, 20),
+    "toy": Size(125.0, 2e-5, 1, 10),  # for tests
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, the parts of the story that need it, and the files that it leaves."""
+
+    parts: tuple[str, ...]
+    words: tuple[str, ...]
+    makes: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--out", default="demo", metavar="DIR", help="folder for the files (demo)")
+    parser.add_argument("--out", default="demo", metavar="DIR", help="folder for the files (demo); finished steps "
+                        "there are not done again")  # fmt: skip
+    parser.add_argument("--only", choices=PARTS, help="one part: snapshot (maps of a simulation), galaxies (M-sigma "
+                        "and a network on galaxies)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="random seed (1)")
+    parser.add_argument("--size", default="demo", choices=tuple(SIZES), help=argparse.SUPPRESS)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Make and draw maps of a generated snapshot and of the packaged simulation, then phase space of a mock."""
-    from .. import datasets
-    from ..data.mocks.demo import write_demo_snapshot
-
-    folder = Path(args.out)
+    """Run the steps that are not finished, then write the page; the first step that fails is the last."""
+    folder, start = Path(args.out), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    files = write_demo_snapshot(folder / "demo_snapshot.hdf5", seed=args.seed)
-    print(f"{files.snapshot}: generated demonstration snapshot, with its catalogue {files.groups.name}")
-    jobs = [("demo", files.snapshot, files.groups), ("sample", datasets.sample_snapshot(), datasets.sample_groups())]
-    for name, snapshot, groups in jobs:
-        maps, picture = folder / f"{name}_maps.h5", folder / f"{name}_maps.png"
+    wanted = PARTS if args.only is None else (args.only,)
+    size = SIZES[args.size]
+    if code := _run_all(folder, [step for step in plan(folder, size, args.seed) if set(step.parts) & set(wanted)]):
+        return code
+    place = str(folder)
+    if wanted != ("snapshot",):
+        notes = folder / "notes.md"
+        write_notes(notes, folder, size)
+        command = ["report", str(folder / "report"), "--notes", str(notes), "--bootstrap", str(size.bootstrap)]
+        print(f"\n$ {shlex.join(['clustermass', *command])}", flush=True)
+        if code := _run(command):
+            return code
+        place = str(folder / "report" / "report.html")
+    print(f"\ndone in {duration(time.monotonic() - start)}: open {place}")
+    return 0
+
+
+def plan(folder: Path, size: Size, seed: int) -> list[Step]:
+    """All steps, in order."""
+    return [*_snapshot(folder, seed), *_clusters(folder, size, seed), *_galaxies(folder, size, seed)]
+
+
+def _snapshot(folder: Path, seed: int) -> list[Step]:
+    """Maps of a generated snapshot and of the simulation that comes with the package."""
+    from .. import datasets
+
+    steps = []
+    made = str(folder / SNAPSHOT), str(folder / SNAPSHOT.replace(".", "_groups."))
+    for name, snapshot, groups in (
+        ("demo", *made),
+        ("sample", str(datasets.sample_snapshot()), str(datasets.sample_groups())),
+    ):
+        maps, picture = str(folder / f"{name}_maps.h5"), str(folder / f"{name}_maps.png")
         # a tenth of the usual noise would still drown the galaxies of so few star particles
-        choices = ["--seed", str(args.seed), "--noise", "stars=1e9", "--overwrite"]
-        code = _run(
-            ["maps", str(snapshot), "--groups", str(groups), *choices, "--out", str(maps)],
-            ["preview", str(maps), "--out", str(picture)],
-        )
+        noise = ("--seed", str(seed), "--noise", "stars=1e9", "--overwrite")
+        steps.append(Step(("snapshot",), ("maps", snapshot, "--groups", groups, *noise, "--out", maps), (maps,)))
+        steps.append(Step(("snapshot",), ("preview", maps, "--out", picture), (picture,)))
+    return steps
+
+
+def _clusters(folder: Path, size: Size, seed: int) -> list[Step]:
+    """A universe and its clusters as observed."""
+    universe, clusters, picture = (str(folder / name) for name in ("universe.hdf5", "clusters.hdf5", "clusters.png"))
+    both, random = ("galaxies",), ("--seed", str(seed), "--overwrite")
+    return [
+        Step(both, ("mock", "universe", universe, "--box-size", f"{size.box:g}", *random), (universe,)),
+        Step(both, ("catalog", universe, clusters, "--target-density", f"{size.density:g}", *random), (clusters,)),
+        Step(("galaxies",), ("preview", clusters, "--out", picture), (picture,)),
+    ]
+
+
+def _galaxies(folder: Path, size: Size, seed: int) -> list[Step]:
+    """Masses from velocity dispersions, and from a network on phase space."""
+    clusters, report = str(folder / "clusters.hdf5"), folder / "report"
+    mine = ("galaxies",)
+    tables = [str(report / "predictions" / f"m-sigma-{kind}.hdf5") for kind in ("pure", "contaminated")]
+    return [
+        Step(mine, ("evaluate", clusters, "--estimators", "m-sigma", "--kind", "pure,contaminated", "--bootstrap",
+                    str(size.bootstrap), "--out", str(report)), tuple(tables)),
+        Step(mine, ("train", "cnn-2d", clusters, "--epochs", str(size.epochs), "--seed", str(seed),
+                    "--allow-uncalibrated", "--out", str(report)), (str(report / "cnn-2d.safetensors"),)),
+    ]  # fmt: skip
+
+
+def _run_all(folder: Path, steps: list[Step]) -> int:
+    """Run steps in order; those that a former run finished, before the first that it did not, are passed over."""
+    done, again = _read_done(folder), False
+    for number, step in enumerate(steps, 1):
+        command = shlex.join(["clustermass", *step.words])
+        print(f"\n[{number}/{len(steps)}] $ {command}", flush=True)
+        if not again and command in done and all(Path(path).exists() for path in step.makes):
+            print(f"finished before, in {duration(done[command])}")
+            continue
+        again = True
+        seconds, code = _timed(step)
         if code:
             return code
-    universe, clusters, grids = (str(folder / f"{name}.hdf5") for name in ("universe", "clusters", "grids"))
-    seed = ["--seed", str(args.seed), "--overwrite"]
-    return _run(
-        ["mock", "universe", universe, "--box-size", "125", *seed],
-        ["catalog", universe, clusters, *seed],
-        ["preview", clusters, "--out", str(folder / "clusters.png")],
-        ["grids", clusters, grids, "--overwrite"],
-    )
+        done[command] = seconds
+        _write_done(folder, done)
+        print(f"took {duration(seconds)}")
+    return 0
 
 
-def _run(*commands: list[str]) -> int:
-    """Run commands as the user would, and show them; the first that fails is the last."""
+def _timed(step: Step) -> tuple[float, int]:
+    """Run one step: seconds and exit code."""
+    start = time.monotonic()
+    if step.words[0] == "maps" and Path(step.words[1]).name == SNAPSHOT:
+        from ..data.mocks.demo import write_demo_snapshot
+
+        files = write_demo_snapshot(Path(step.words[1]), seed=int(step.words[step.words.index("--seed") + 1]))
+        print(f"{files.snapshot}: generated demonstration snapshot, with its catalogue {files.groups.name}")
+    code = _run(list(step.words))
+    return time.monotonic() - start, code
+
+
+def _run(words: list[str]) -> int:
+    """Run a command as the user would."""
     from .main import run
 
-    for words in commands:
-        print(f"$ {shlex.join(['clustermass', *words])}", flush=True)
-        if code := run(words):
-            return code
-    return 0
+    return run(words)
+
+
+def _read_done(folder: Path) -> dict[str, float]:
+    """Commands that former runs finished, with their seconds; none where the file is damaged."""
+    try:
+        found = json.loads((folder / STEPS).read_text(encoding="utf-8"))
+        return {str(command): float(seconds) for command, seconds in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _write_done(folder: Path, done: dict[str, float]) -> None:
+    from ..report.folder import write_json
+
+    write_json(folder / STEPS, {command: round(seconds, 1) for command, seconds in done.items()})

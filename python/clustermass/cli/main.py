@@ -43,7 +43,7 @@ COMMANDS: dict[str, str] = {
     "explain": "show what a network looks at in the maps or galaxies of clusters",
     "preview": "draw some clusters of a file of maps or of cluster observations",
     "mock": "make a universe of haloes and galaxies, or check one against published relations",
-    "demo": "make and draw maps of the data that come with the package",
+    "demo": "the whole story on generated data: a universe, clusters, masses, one page",
 }
 
 

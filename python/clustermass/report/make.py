@@ -18,6 +18,7 @@ def _write_tables(
     options = {"n_bootstrap": n_bootstrap, "seed": seed}
     found = {
         "dynamical": tables.dynamical_rows(summaries),
+        "order": [],
         "statistics": tables.error_rows(summaries),
         "bins": tables.bin_rows(items),
         "subsampling": tables.curve_rows(items),
@@ -29,6 +30,7 @@ def _write_tables(
         "comparisons": diagnostics.comparison_rows(items, n_bootstrap=min(n_bootstrap, 200), seed=seed),
         "published": tables.published_rows(),
     }
+    found["order"] = tables.order_rows(found["dynamical"], "sigma_dex", "published_sigma_dex")
     for name, rows in found.items():
         _write_table(folder, name, rows)
     return found
@@ -67,7 +69,7 @@ def write_report(
             found["interlopers"] = interloper_rows(galaxies, around, n_bootstrap=n_bootstrap, seed=seed)
             _write_table(folder, "interlopers", found["interlopers"])
         drawn = figures.draw_all(summaries, folder / "figures")
-        sections.append(page.galaxy_section(summaries, found["dynamical"], drawn, notes))
+        sections.append(page.galaxy_section(summaries, found, drawn, notes))
         shown = {name: rows for name, rows in found.items() if name != "dynamical"}
     if maps:
         found = map_page.write_map_tables(folder, maps, n_bootstrap=n_bootstrap, seed=seed)

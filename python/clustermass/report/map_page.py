@@ -14,8 +14,8 @@ from . import map_tables
 from .folder import Evaluated, write_json
 from .map_tables import MAP_RANGE, PUBLISHED_MAPS, REDSHIFT_EDGES, Row
 from .notes import to_html
-from .page import cell, figure
-from .tables import write_csv
+from .page import cell, figure, order_table
+from .tables import order_rows, write_csv
 
 _MAX_JSON = 1_000_000  #: bytes of an `explanation.json`
 CONVENTION = (
@@ -31,7 +31,7 @@ def write_map_tables(
     rows = map_tables.map_rows(items, n_bootstrap=n_bootstrap, seed=seed)
     found = {
         "maps": rows,
-        "map_order": map_tables.order_rows(rows),
+        "map_order": order_rows(rows, "rms_percent", "published_rms_percent"),
         "map_bins": map_tables.map_bin_rows(items),
         "map_redshifts": map_tables.map_redshift_rows(items),
     }
@@ -50,9 +50,10 @@ def map_section(
         "<h2>Masses from maps</h2>",
         "<p class='convention'><strong>M_pred / M_true &minus; 1</strong> in percent: above 0 where the estimate is "
         f"too large. Masses are {' and '.join(definitions)} in Msun (no h); {MAP_RANGE[0]:g} &lt; log<sub>10</sub> "
-        f"M_true [Msun] &lt; {MAP_RANGE[1]:g}, each map predicted by a network that never saw its cluster. The rms is that "
-        "about the mean. Errors are of a bootstrap by cluster.</p>",
+        f"M_true [Msun] &lt; {MAP_RANGE[1]:g}, each map predicted by a network that never saw its cluster. The rms is "
+        "that about the mean. Errors are of a bootstrap by cluster.</p>",
         _summary(tables["maps"]),
+        order_table(tables["map_order"], "rms_percent", "rms [%]", 1),
         *(
             f"<h4>{html.escape(row['estimator'])}</h4>{to_html(notes[row['estimator']])}"
             for row in tables["maps"]

@@ -20,10 +20,10 @@ REDSHIFT_EDGES = (0.0, 0.1, 0.2, 0.4, 1.0)  #: of the four networks of de Andres
 YAN, DEEPPLANCK = "Yan et al. 2020, MNRAS 499, 3445, table 2", "de Andres et al. 2022, Nature Astron. 6, 1325"
 #: estimator -> mean log10(M_pred / M_true) and error [dex], mean M_pred / M_true - 1 and error, and rms [percent]
 PUBLISHED_MAPS: Mapping[str, tuple[float, float, float, float, float]] = {
-    "yan-star": (-0.01, 0.003, -0.516, 0.621, 19.028),
-    "yan-soft": (-0.007, 0.002, -0.349, 0.517, 16.49),
-    "yan-bolometric": (-0.004, 0.002, 0.094, 0.524, 16.036),
-    "yan-y": (0.002, 0.002, 1.814, 0.559, 17.662),
+    "yan-stars": (-0.01, 0.003, -0.516, 0.621, 19.028),
+    "yan-xray-soft": (-0.007, 0.002, -0.349, 0.517, 16.49),
+    "yan-xray-bolometric": (-0.004, 0.002, 0.094, 0.524, 16.036),
+    "yan-compton-y": (0.002, 0.002, 1.814, 0.559, 17.662),
     "yan-multichannel": (-0.001, 0.002, 1.075, 0.575, 17.693),
 }
 #: estimator -> mean and standard deviation of (M_pred - M_true) / M_pred in the redshift bins, then in all of them
@@ -126,17 +126,3 @@ def map_redshift_rows(items: Sequence[Evaluated]) -> list[Row]:
                     "published_mean": mean, "published_sigma": sigma,
                 })  # fmt: skip
     return rows
-
-
-def order_rows(rows: Sequence[Row]) -> list[Row]:
-    """Estimators from small to large rms as measured, and their published places among those that are here."""
-    measured = sorted((r for r in rows if np.isfinite(r["rms_percent"])), key=lambda r: r["rms_percent"])
-    published = sorted(
-        (r for r in measured if np.isfinite(r["published_rms_percent"])), key=lambda r: r["published_rms_percent"]
-    )
-    place = {r["estimator"]: k + 1 for k, r in enumerate(published)}
-    return [
-        {"place": k + 1, "estimator": r["estimator"], "rms_percent": r["rms_percent"],
-         "published_place": place.get(r["estimator"], np.nan), "published_rms_percent": r["published_rms_percent"]}
-        for k, r in enumerate(measured)
-    ]  # fmt: skip

@@ -77,16 +77,18 @@ def write_page(
 
 def galaxy_section(
     summaries: Sequence[Summary],
-    dynamical: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
     figures: Sequence[tuple[Path, str]],
     notes: Mapping[str, str],
 ) -> str:
     """Masses from galaxies: measured beside published, what explains the differences, figures."""
+    dynamical = tables["dynamical"]
     parts = [
         "<h2>Masses from galaxies</h2>",
         _convention(summaries),
         "<h3>Measured beside published</h3>",
         _comparison(summaries, dynamical),
+        order_table(tables["order"], "sigma_dex", "scatter [dex]", 3),
         _explanations(summaries, dynamical, notes),
         "<h3>Figures</h3>",
         *(figure(image, caption) for image, caption in figures),
@@ -148,6 +150,26 @@ def _explanations(
     unknown = sorted(set(notes) - {one.name for one in summaries} - {GENERAL})
     parts += [f"<h4>{html.escape(name)}</h4>{to_html(notes[name])}" for name in unknown]
     return "\n".join(parts)
+
+
+def order_table(rows: Sequence[Mapping[str, Any]], column: str, unit: str, digits: int) -> str:
+    """Estimators from best to worst and their published order; nothing for fewer than two that are published."""
+    known = [row for row in rows if not math.isnan(row["published_place"])]
+    if len(known) < 2:
+        return ""
+    same = all(row["place_among_published"] == row["published_place"] for row in known)
+    lines = "".join(
+        f"<tr><td>{html.escape(row['estimator'])}</td><td>{row['place_among_published']}</td>"
+        f"<td>{cell(row[column], digits)}</td><td>{row['published_place']}</td>"
+        f"<td>{cell(row[f'published_{column}'], digits)}</td></tr>"
+        for row in known
+    )
+    return (
+        f"<h3>Order</h3><p>By {html.escape(unit)}, of the estimators that have a published value: the measured order "
+        f"is {'the published one' if same else 'not the published one'}.</p><table><thead><tr><th>estimator</th>"
+        f"<th>place</th><th>{html.escape(unit)}</th><th>published place</th><th>published</th></tr></thead>"
+        f"<tbody>{lines}</tbody></table>"
+    )
 
 
 def figure(image: Path, caption: str) -> str:

@@ -85,6 +85,23 @@ def dynamical_rows(summaries: Sequence[Summary]) -> list[Row]:
     return rows
 
 
+def order_rows(rows: Sequence[Row], column: str, published: str) -> list[Row]:
+    """Estimators from small to large `column`, beside their places by the published values among those that have one.
+
+    Rows without a number in `column` are left out.
+    """
+    measured = sorted((r for r in rows if np.isfinite(r[column])), key=lambda r: float(r[column]))
+    known = sorted((r for r in measured if np.isfinite(r[published])), key=lambda r: float(r[published]))
+    among = [r["estimator"] for r in measured if np.isfinite(r[published])]
+    place = {r["estimator"]: k + 1 for k, r in enumerate(known)}
+    return [
+        {"estimator": r["estimator"], "place": k + 1, column: r[column],
+         "place_among_published": among.index(r["estimator"]) + 1 if r["estimator"] in place else math.nan,
+         "published_place": place.get(r["estimator"], math.nan), published: r[published]}
+        for k, r in enumerate(measured)
+    ]  # fmt: skip
+
+
 def error_rows(summaries: Sequence[Summary]) -> list[Row]:
     """Statistics with bootstrap errors by host, what is missing and what is flagged, of each estimator."""
     rows = []
