@@ -5,6 +5,7 @@ import pytest
 
 import clustermass as cm
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError
+from clustermass.features.correlated_noise import _on_device
 from clustermass.features.spectra import torus_frequencies
 from tests import tolerances
 from tests.reference import correlated_noise as reference
@@ -48,6 +49,16 @@ def test_keys_alone_decide_and_not_batches_or_threads():
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert (noise.draw((33, 48), items=items, seed=6) != whole).all()
     assert noise.draw((33, 48), items=items[:0], seed=5).shape == (0, 33, 48)
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (7, 24)])
+def test_the_transforms_of_a_device_give_the_same_fields(shape):
+    """The form for tensors on a device, run on tensors of the host: other transforms of the same numbers."""
+    torch = pytest.importorskip("torch")
+    items = np.array([4, -2])
+    got = _on_device(STEEP, *shape, torch.from_numpy(items), 3, torch.zeros(1))
+    want = cm.CorrelatedNoise(STEEP).draw(shape, items=items, seed=3)
+    np.testing.assert_allclose(got.numpy(), want, atol=tolerances.DRAWN_FIELD * STEEP.variance**0.5)
 
 
 def test_spectrum_of_beams():

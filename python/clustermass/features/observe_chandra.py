@@ -9,7 +9,7 @@ from .. import _validate as check
 from ..ops.beam import beam_margin, convolve_beam
 from ..units import ARCMIN_RAD
 from .channels import CHANNELS
-from .observe_models import checked_images, checked_keys, extended
+from .observe_models import checked_images, checked_keys, extended, in_parts
 from .observe_yan import YAN_PIXEL
 from .poisson import poisson
 
@@ -121,13 +121,16 @@ class ChandraObservation:
         keys, own_seed = checked_keys(items, len(stack), seed, 0, _PURPOSE)
         blur, smooth = self.psf_fwhm / self.pixel_angle, self.smoothing_fwhm / self.pixel_angle
         inner, outer = beam_margin(smooth), beam_margin(blur)
-        rates = extended(stack, inner + outer) * self.counts_per_flux
-        if outer:
-            rates = convolve_beam(rates, blur, edge="crop", margin=outer, n_threads=n_threads)
-        rates += self.background_counts
-        counts: Any = poisson(rates, seed=own_seed, items=keys, draw=draw, n_threads=n_threads)
-        counts -= self.background_counts
-        if inner:
-            counts = convolve_beam(counts, smooth, edge="crop", margin=inner, n_threads=n_threads)
-        counts /= self.counts_per_flux
-        return counts
+
+        def part(rows: slice, threads: int) -> Any:
+            rates = extended(stack[rows], inner + outer) * self.counts_per_flux
+            if outer:
+                rates = convolve_beam(rates, blur, edge="crop", margin=outer, n_threads=threads)
+            rates = rates + self.background_counts
+            counts = poisson(rates, seed=own_seed, items=keys[rows], draw=draw, n_threads=threads)
+            counts = counts - self.background_counts
+            if inner:
+                counts = convolve_beam(counts, smooth, edge="crop", margin=inner, n_threads=threads)
+            return counts / self.counts_per_flux
+
+        return in_parts(part, stack, n_threads)

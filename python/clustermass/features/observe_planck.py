@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from .. import _validate as check
 from ..errors import DomainError
+from ..ops._tensors import is_tensor
 from ..ops.beam import beam_margin, convolve_beam
 from ..units import ARCMIN_RAD
 from .correlated_noise import CorrelatedNoise
-from .observe_models import checked_images, checked_keys, extended
+from .observe_models import checked_images, checked_keys, extended, in_parts
 from .spectra import BeamSpectrum, PowerSpectrum
 
 PLANCK_PIXEL = 1.72 * ARCMIN_RAD  #: [rad] of a HEALPix map with nside 2048
@@ -51,7 +50,7 @@ class PlanckObservation:
     The noise is that of the finished map, so the beam does not act on it. It is as strong at the edge as in the middle;
     the signal beyond the edge is taken to be that of the outermost pixels (`YanObservation`).
 
-    Gradients pass through for tensors. Cost: 75 microseconds for 96 x 96 pixels on one core.
+    Gradients pass through for tensors. Cost: 90 microseconds for 96 x 96 pixels on one core.
 
     References
     ----------
@@ -109,16 +108,17 @@ class PlanckObservation:
         keys, own_seed = checked_keys(items, len(stack), seed, draw, _PURPOSE)
         fwhm = self.beam_fwhm / self.pixel_angle
         margin = beam_margin(fwhm)
-        seen = extended(stack, margin)
-        if margin:
-            seen = convolve_beam(seen, fwhm, edge="crop", margin=margin, n_threads=n_threads)
-        if self.noise is None:
-            return seen
-        like = None if isinstance(seen, np.ndarray) else seen
-        noise = CorrelatedNoise(self.noise).draw(
-            seen.shape[-2:], items=keys, seed=own_seed, n_threads=n_threads, like=like
-        )  # fmt: skip
-        if like is not None:
+
+        def part(rows: slice, threads: int) -> Any:
+            seen = extended(stack[rows], margin)
+            if margin:
+                seen = convolve_beam(seen, fwhm, edge="crop", margin=margin, n_threads=threads)
+            if self.noise is None:
+                return seen
+            like = seen if is_tensor(seen) else None
+            noise = CorrelatedNoise(self.noise).draw(
+                seen.shape[-2:], items=keys[rows], seed=own_seed, n_threads=threads, like=like
+            )  # fmt: skip
             return seen + noise[:, None]
-        seen += noise[:, None]
-        return seen
+
+        return in_parts(part, stack, n_threads)

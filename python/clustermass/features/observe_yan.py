@@ -18,7 +18,7 @@ from ..ops.noise import add_noise
 from ..units import ARCMIN_RAD
 from .channels import CHANNELS
 from .observe import ORDERS
-from .observe_models import beside, checked_images, checked_keys, extended, host_redshifts
+from .observe_models import beside, checked_images, checked_keys, extended, host_redshifts, in_parts
 
 YAN_PIXEL = 20.0 * ARCMIN_RAD / 120.0  #: [rad] 10 arcseconds, 120 x 120 of them in 20 arcminutes
 STARS_NOISE = ("surface-density", "pixel")
@@ -138,19 +138,19 @@ class YanObservation:
         margin = beam_margin(fwhm)
         noise_first = self.order == "noise-then-beam"
         areas = self._areas(redshift, stack)
-        field = extended(stack, margin) if noise_first or margin else stack + 0
-        if areas is not None:
-            field = field / areas
 
-        def noisy(values: Any) -> Any:
-            place = {} if is_tensor(values) else {"out": values}
-            return add_noise(values, rms, seed=own_seed, items=keys, n_threads=n_threads, **place)
+        def part(rows: slice, threads: int) -> Any:
+            field = extended(stack[rows], margin)
+            field = field if areas is None else field / areas[rows]
+            for step in ("noise", "beam") if noise_first else ("beam", "noise"):
+                if step == "noise":
+                    place = {} if is_tensor(field) else {"out": field}
+                    field = add_noise(field, rms, seed=own_seed, items=keys[rows], n_threads=threads, **place)
+                elif margin:
+                    field = convolve_beam(field, fwhm, edge="crop", margin=margin, n_threads=threads)
+            return field if areas is None else field * areas[rows]
 
-        field = noisy(field) if noise_first else field
-        if margin:
-            field = convolve_beam(field, fwhm, edge="crop", margin=margin, n_threads=n_threads)
-        field = field if noise_first else noisy(field)
-        return field if areas is None else field * areas
+        return in_parts(part, stack, n_threads)
 
     def _areas(self, redshift: Any, images: Any) -> Any:
         """What the images are divided by while noise is added: the proper area of a pixel [Mpc^2] where there are
