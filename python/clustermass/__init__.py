@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "GRID_PRESETS": "features.phase_space",
     "Galaxies": "data.universe",
     "GalaxyIndex": "ops.lightcone",
+    "GalaxySaliency": "interpretation.galaxies",
     "GasPainter": "data.mocks.gas",
     "GridPreset": "features.phase_space",
     "GridSet": "data.grids_file",
@@ -84,6 +85,7 @@ _PUBLIC: dict[str, str] = {
     "estimate_density": "ops.kde",
     "fibonacci_directions": "ops.lightcone",
     "fit_beam_spectrum": "features.spectra",
+    "galaxy_saliency": "training.saliency",
     "gas_temperature": "features.tracers",
     "iter_clusters": "data.clusters_file",
     "iter_phase_space_grids": "features.phase_space",
@@ -206,6 +208,7 @@ if TYPE_CHECKING:
     from .features.tracers import compton_upsilon as compton_upsilon
     from .features.tracers import gas_temperature as gas_temperature
     from .features.universe import open_universe as open_universe
+    from .interpretation.galaxies import GalaxySaliency as GalaxySaliency
     from .models.base import Estimator as Estimator
     from .models.classical.caustic import CausticProfiles as CausticProfiles
     from .models.classical.caustic import caustic_profiles as caustic_profiles
@@ -245,6 +248,7 @@ if TYPE_CHECKING:
     from .ops.views import project_views as project_views
     from .ops.views import view_rotations as view_rotations
     from .training.run import train_model as train_model
+    from .training.saliency import galaxy_saliency as galaxy_saliency
     from .training.tune import tune_preset as tune_preset
 else:  # hidden from type checkers: for them it would make every misspelt name a valid one
 

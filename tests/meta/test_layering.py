@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "models": BASE | MODEL_FILES | {"ops", "data.cluster_sample", "data.clusters_file", "data.map_sample"},
     "models.networks": {"errors", "_extras"},
     "training": BASE
-    | {"ops", "features", "evaluation", "models", "models.networks"}
+    | {"ops", "features", "evaluation", "models", "models.networks", "interpretation"}
     | {"data.splits", "data.clusters_file", "data.cluster_sample", "data.map_sample"},
     "interpretation": BASE | {"data.map_sample"},
     "datasets": {"errors"},

@@ -17,15 +17,17 @@ EXIT_OK = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The model's kind decides what is made; the options are for networks that read maps."""
+    """The model's kind decides what is made."""
     parser.add_argument("model", help="file of a trained network")
-    parser.add_argument("maps", help="what it reads: a file of `clustermass maps`")
+    parser.add_argument("maps", help="what it reads: a file of `clustermass maps`, or for networks on galaxies of "
+                        "`clustermass catalog`")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for figures (PNG) and numbers (CSV)")
     parser.add_argument("--bins", type=int, default=4, metavar="N", help="bins of log mass (4)")
-    parser.add_argument("--clusters", type=int, default=8, metavar="N", help="clusters of each bin (8); at 120 x 120 "
-                        "pixels each costs 14,400 evaluations of the network")  # fmt: skip
+    parser.add_argument("--clusters", type=int, default=8, metavar="N", help="clusters of each bin (8); a map of "
+                        "120 x 120 pixels costs 14,400 evaluations, n galaxies n to 5 n + 384")  # fmt: skip
     parser.add_argument("--mask-sigma", default="5", metavar="PIXELS", help="of the Gaussian mask (5)")
     parser.add_argument("--iterations", type=int, default=2, metavar="N", help="of Deep Dream (2)")
+    parser.add_argument("--kind", default="contaminated", help="of a file of `clustermass catalog` (contaminated)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
 
 
@@ -36,9 +38,28 @@ def execute(args: argparse.Namespace) -> int:
 
     blank((1.0, 1.0))  # a missing matplotlib is said before the work, not after
     estimator: Any = load_estimator(args.model)
-    if "maps" not in estimator.inputs:
-        raise DomainError(f"clustermass explain knows networks that read maps; {estimator.name} does not")
-    return _explain_maps(args, estimator)
+    if "maps" in estimator.inputs:
+        return _explain_maps(args, estimator)
+    if hasattr(estimator, "_grid_preset"):
+        return _explain_galaxies(args, estimator)
+    raise DomainError(f"clustermass explain knows networks that read maps or galaxies; {estimator.name} reads neither")
+
+
+def _explain_galaxies(args: argparse.Namespace, estimator: Any) -> int:
+    from ..data.clusters_file import read_clusters
+    from ..data.provenance import hash_files, versions
+    from ._explain_galaxies import explain_galaxies
+
+    clusters = read_clusters(args.maps, args.kind)
+    estimator.device = args.device
+    command = shlex.join(["clustermass", *args.words])
+    record = {"command": command, "versions": versions(), "inputs": hash_files([args.model, args.maps])}
+    said = explain_galaxies(
+        estimator, clusters, Path(args.out), bins=args.bins, per_bin=args.clusters, record=record
+    )  # fmt: skip
+    print("\n".join(said))
+    print(f"{args.out}: saliency.png, galaxies.csv, saliency_bins.csv")
+    return EXIT_OK
 
 
 def _explain_maps(args: argparse.Namespace, estimator: Any) -> int:
