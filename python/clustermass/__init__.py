@@ -24,6 +24,7 @@ _PUBLIC: dict[str, str] = {
     "ClusterSet": "data.clusters_file",
     "ClusterSettings": "features.cluster_settings",
     "CorrelatedNoise": "features.correlated_noise",
+    "DeepPlanck": "training.deepplanck",
     "DensityGradients": "ops.kde_gradient",
     "Estimator": "models.base",
     "GRID_PRESETS": "features.phase_space",
@@ -108,6 +109,7 @@ _PUBLIC: dict[str, str] = {
     "read_cluster_table": "features.cluster_tables",
     "read_clusters": "data.clusters_file",
     "read_estimator_record": "models.store",
+    "read_fits_map": "data.fits_map",
     "read_galaxy_table": "features.galaxy_tables",
     "read_grids": "data.grids_file",
     "read_map_sample": "data.map_sample",
@@ -140,6 +142,7 @@ if TYPE_CHECKING:
     from .data.clusters_file import ClusterSet as ClusterSet
     from .data.clusters_file import iter_clusters as iter_clusters
     from .data.clusters_file import read_clusters as read_clusters
+    from .data.fits_map import read_fits_map as read_fits_map
     from .data.grids_file import GridSet as GridSet
     from .data.grids_file import read_grids as read_grids
     from .data.map_sample import MapSample as MapSample
@@ -247,6 +250,7 @@ if TYPE_CHECKING:
     from .ops.views import build_particle_index as build_particle_index
     from .ops.views import project_views as project_views
     from .ops.views import view_rotations as view_rotations
+    from .training.deepplanck import DeepPlanck as DeepPlanck
     from .training.run import train_model as train_model
     from .training.saliency import galaxy_saliency as galaxy_saliency
     from .training.tune import tune_preset as tune_preset

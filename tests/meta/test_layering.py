@@ -43,6 +43,8 @@ MAY_IMPORT = {
     "data.splits": BASE,
     "data.cluster_sample": BASE,
     "data.map_sample": BASE | {"data.maps_file", "data.splits"},
+    "data.fits_map": BASE | {"data.map_sample"},
+    "data.keras_file": BASE | {"data.readers"},
     "data.clusters_file": BASE | {"data.hdf5_tables", "data.readers", "data.splits"},
     "data.grids_file": BASE | {"data.hdf5_tables", "data.readers"},
     "data.clusters_writer": BASE | {"data.hdf5_tables", "data.clusters_file"},
@@ -53,7 +55,8 @@ MAY_IMPORT = {
     "models.networks": {"errors", "_extras"},
     "training": BASE
     | {"ops", "features", "evaluation", "models", "models.networks", "interpretation"}
-    | {"data.splits", "data.clusters_file", "data.cluster_sample", "data.map_sample"},
+    | {"data.splits", "data.clusters_file", "data.cluster_sample", "data.map_sample"}
+    | {"data.fits_map", "data.keras_file"},
     "interpretation": BASE | {"data.map_sample"},
     "datasets": {"errors"},
     "features": BASE
@@ -82,6 +85,7 @@ MAY_IMPORT = {
     | {"_backend", "data.schema", "data.universe", "data.readers", "data.readers.catalogues"}
     | {
         "data.cluster_sample",
+        "data.fits_map",
         "data.map_sample",
         "data.mocks",
         "datasets",

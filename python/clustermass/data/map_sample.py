@@ -16,7 +16,7 @@ from ..errors import ArrayError, DomainError, MissingFieldError
 from .maps_file import MapSet, read_maps
 from .splits import assign_folds, assign_splits
 
-_SHARED = ("channels", "pixel_angle", "cosmology", "source")
+_SHARED = ("channels", "pixel_angle", "cosmology", "is_ideal", "source")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class MapSample:
         Rows that test, and rows that train.
     line_of_sight : (n, 3) float64, or None
         Unit vector from the observer to the cluster, in the box.
+    is_ideal : bool
+        Whether no telescope has seen them: no noise, no beam. Estimators observe ideal maps before they learn.
     source : str
 
     Raises
@@ -75,6 +77,7 @@ class MapSample:
     is_test: NDArray[np.bool_] | None = None
     is_flat: NDArray[np.bool_] | None = None
     line_of_sight: NDArray[np.float64] | None = None
+    is_ideal: bool = True
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -210,6 +213,7 @@ def read_map_sample(path: str | Path, channels: Sequence[str] | None = None, *, 
     return MapSample(
         images, names, maps.pixel_angle, maps.views["redshift"], _cosmology_of(maps), host, maps.views["number"],
         log10_m200c=log_mass["m200c"], log10_m500c=log_mass.get("m500c"), line_of_sight=maps.views["direction"],
+        is_ideal=all(c.noise_rms == 0 and c.beam_fwhm == 0 for c in maps.channels if c.name in names),
         source=str(path), **columns,
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ _LEARNED = (
 #: name -> module relative to `clustermass.models`, class, and settings that go with the name
 ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "caustic": ("classical.caustic", "Caustic", {}),
+    "deepplanck-released": (".training.deepplanck", "DeepPlanck", {}),
     "distribution-function": ("classical.distribution_function", "DistributionFunction", {}),
     "jeans": ("classical.jeans", "Jeans", {}),
     "l-x-core-excised": (

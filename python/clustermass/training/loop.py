@@ -1,4 +1,4 @@
-"""The training loop: Adam, all members at once, every epoch a function of the seed and the state before it."""
+"""The training loop: all members at once, every epoch a function of the seed and the state before it."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def train_members(
     settings: TrainingSettings,
     *,
     device: torch.device,
+    prepare: Callable[[nn.Module, int], None] | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[int, History], None] | None = None,
     processes: Processes = ALONE,
@@ -92,6 +93,8 @@ def train_members(
         The same for all.
     device : torch.device
         That trains.
+    prepare : callable, optional
+        Called with each new network and the number of its fold, to set what does not train.
     checkpoint : Path, optional
         File that the state is kept in after each epoch. If there is one of the same run, training goes on from it and
         ends with the same bits (on the CPU, with the same number of torch's threads).
@@ -116,7 +119,7 @@ def train_members(
     if settings.batch_size < processes.size:
         raise DomainError(f"`batch_size` must be at least the number of processes, {processes.size}")
     seeds = [mixed_seed(settings.seed, member) for member in range(len(folds))]
-    run = _Run(Members(make, seeds, device), inputs, y, folds, settings, processes)
+    run = _Run(Members(make, seeds, device, prepare), inputs, y, folds, settings, processes)
     mark = "" if checkpoint is None else _mark(run, y)
     if checkpoint is not None and (found := read_checkpoint(checkpoint, mark)) is not None:
         run.restore(*found)
@@ -172,9 +175,7 @@ class _Run:
             {"params": [v for v in names.values() if v.ndim > 2], "weight_decay": 2.0 * settings.weight_decay},
             {"params": [v for v in names.values() if v.ndim <= 2], "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.Adam(
-            [g for g in groups if g["params"]], lr=settings.learning_rate, eps=1e-7, fused=True
-        )
+        self.optimiser = _optimiser([g for g in groups if g["params"]], settings)
         self.copies = 2 if settings.flip else 1
         longest = max(fold.train.size for fold in folds) * self.copies
         self.steps = max(1, -(-longest // settings.batch_size))
@@ -215,7 +216,7 @@ class _Run:
         self.history.seconds.append(time.perf_counter() - start)
 
     def _step(self, step: int, rows: Rows, flips: NDArray[np.bool_], weights: NDArray[np.float32]) -> torch.Tensor:
-        """One step of Adam; the sum of the losses of each member over this process's share of the batch."""
+        """One step; the sum of the losses of each member over this process's share of the batch."""
         done = self.epoch * self.steps + step
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(done)
@@ -225,16 +226,13 @@ class _Run:
         batch = self.inputs.batch(rows, flips, key=done)
         weight = torch.as_tensor(weights).to(self.members.device)
         target = torch.gather(self.y, 1, torch.as_tensor(rows).to(self.members.device))
-        with self._precision():
-            losses = self.members.losses(target, *batch).float()
-        sums = (losses * weight).sum(1)
-        torch.autograd.backward((sums / whole).sum())
+        sums = self.members.descend(target, weight, whole, *batch, precision=self._precision)
         self.processes.add_up([v.grad for v in self.members.parameters.values() if v.grad is not None])
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.settings.max_norm is not None:
             bound_weights(self.members.parameters, self.settings.max_norm)
-        return sums.detach()  # stays on the device: nothing waits for it
+        return sums  # stays on the device: nothing waits for it
 
     def _rate(self, done: int) -> float:
         settings, whole = self.settings, self.settings.epochs * self.steps
@@ -263,8 +261,9 @@ class _Run:
         longest = max(fold.validate.size for fold in self.folds)
         count = np.array([fold.validate.size for fold in self.folds])
         total = torch.zeros(self.members.n, dtype=torch.float64, device=self.members.device)
-        for low in range(0, longest, _EVALUATE):
-            width = min(_EVALUATE, longest - low)
+        most = getattr(self.inputs, "at_once", _EVALUATE)
+        for low in range(0, longest, most):
+            width = min(most, longest - low)
             rows = np.zeros((self.members.n, width), np.int64)
             weights = np.zeros(rows.shape, np.float32)
             for member, fold in enumerate(self.folds):
@@ -330,3 +329,10 @@ class _Run:
     def result(self) -> Trained:
         states = [self.members.of_member(self.best, member) for member in range(self.members.n)]
         return Trained(states, [int(v) for v in self.best_epoch], self.history)
+
+
+def _optimiser(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """With the constants of Keras."""
+    if settings.optimiser == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=settings.learning_rate, alpha=0.9, eps=1e-7)
+    return torch.optim.Adam(groups, lr=settings.learning_rate, eps=1e-7, fused=True)

@@ -10,6 +10,7 @@ from ..errors import DomainError
 
 SCHEDULES = ("keras", "cosine")
 PRECISIONS = ("float32", "bfloat16")
+OPTIMISERS = ("adam", "rmsprop")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class TrainingSettings:
     batch_size : int
         Clusters a step, of each member.
     learning_rate : float
-        Of Adam, at the start.
+        Of the optimiser, at the start.
+    optimiser : {"adam", "rmsprop"}
+        As in Keras: RMSprop with a memory of 0.9.
     schedule : {"keras", "cosine"}
         ``learning_rate / (1 + decay t)`` at step t; or falling to zero like a cosine over `epochs`, after a
         twentieth of them of linear rise.
@@ -65,6 +68,7 @@ class TrainingSettings:
     epochs: int = 20
     batch_size: int = 50
     learning_rate: float = 1e-3
+    optimiser: str = "adam"
     schedule: str = "keras"
     decay: float = 1e-6
     weight_decay: float = 0.0
@@ -81,6 +85,7 @@ class TrainingSettings:
         check.integer(self.epochs, "epochs", low=1)
         check.integer(self.batch_size, "batch_size", low=1)
         check.number(self.learning_rate, "learning_rate", above=0)
+        check.choice(self.optimiser, "optimiser", OPTIMISERS)
         check.choice(self.schedule, "schedule", SCHEDULES)
         check.number(self.decay, "decay", low=0)
         check.number(self.weight_decay, "weight_decay", low=0)
