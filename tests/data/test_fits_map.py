@@ -90,5 +90,5 @@ def test_bad_files_are_named(tmp_path):
         cm.read_fits_map(path)
     text = write(path).read_bytes().replace(b"NAXIS1  =                    8", b"NAXIS1  =              9999999")
     path.write_bytes(text)
-    with pytest.raises(FileFormatError, match="pixels a side"):
+    with pytest.raises(FileFormatError, match="truncated|pixels a side"):
         cm.read_fits_map(path)

@@ -105,7 +105,7 @@ def _first_image(name: str) -> tuple[Any, NDArray[np.float64]]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", AstropyWarning)  # a truncated file is a warning there
         warnings.filterwarnings("ignore", category=fits.verify.VerifyWarning)
-        with fits.open(name, memmap=False, lazy_load_hdus=True) as file:
+        with open(name, "rb") as handle, fits.open(handle, memmap=False, lazy_load_hdus=True) as file:
             for unit in file:
                 shape = tuple(
                     int(unit.header.get(f"NAXIS{k}", 0)) for k in range(int(unit.header.get("NAXIS", 0)), 0, -1)

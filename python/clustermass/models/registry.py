@@ -13,6 +13,11 @@ _LEARNED = (
     "cnn-1d", "cnn-2d", "cnn-1d-final", "cnn-2d-final", "bayesian-cnn", "bayesian-cnn-binned", "bayesian-cnn-dropout",
     "neural-flow", "cnn-3d", "neural-posterior", "set-posterior",
 )  # fmt: skip
+_MAPS = (
+    "yan-stars", "yan-xray-soft", "yan-xray-bolometric", "yan-compton-y", "yan-multichannel", "yan-compton-y-posterior",
+    "map-resnet", "map-resnet-posterior",
+)  # fmt: skip
+_MAPS_BY_REDSHIFT = ("deepplanck", "deepplanck-clean")
 #: name -> module relative to `clustermass.models`, class, and settings that go with the name
 ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "caustic": ("classical.caustic", "Caustic", {}),
@@ -50,6 +55,8 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sdm-2d": ("support.machine", "SpeedRadiusMachine", {}),
     "virial": ("classical.virial", "VirialMass", {}),
     **{name: (".training.dynamical", "DynamicalEstimator", {"preset": name}) for name in _LEARNED},
+    **{name: (".training.map_estimator", "MapEstimator", {"preset": name}) for name in _MAPS},
+    **{name: (".training.redshift_bins", "RedshiftBins", {"preset": name}) for name in _MAPS_BY_REDSHIFT},
 }
 
 

@@ -111,6 +111,16 @@ class LearnedEstimator(Estimator):
     def _described(self, clusters: Any) -> dict[str, NDArray[np.float64]]:
         """What decides whether a cluster is like those of training: name -> (n,)."""
 
+    def _prepare(self, network: Any, source: Inputs, rows: Rows) -> None:
+        """Set what does not train of a new network, from the clusters that it is to be trained on."""
+
+    def _extra(self) -> dict[str, Any]:
+        """What else of a fitted estimator goes into its file, for JSON."""
+        return {}
+
+    def _take_extra(self, extra: Mapping[str, Any]) -> None:
+        """Take what `_extra` gave."""
+
     def _masses(self, clusters: Any) -> NDArray[np.float64]:
         """log10 of the true masses [Msun] in the definition `mass_definition`."""
         return true_masses(clusters)
@@ -179,13 +189,15 @@ class LearnedEstimator(Estimator):
         with joined(device) as processes:
             train = self._in_stages if self.preset.stages else train_members
             trained = train(
-                self._network, source, y, folds, self.settings, device=device, checkpoint=self.checkpoint,
-                on_epoch=self.on_epoch, processes=processes,
+                self._network, source, y, folds, self.settings, device=device,
+                prepare=lambda network, number: self._prepare(network, source, folds[number].train),
+                checkpoint=self.checkpoint, on_epoch=self.on_epoch, processes=processes,
             )  # fmt: skip
         described, found = self._described(clusters), []
         for number, fold in enumerate(folds):
             one = type(self)(self.preset.name, settings=self.settings.as_dict(), options=self.preset.options,
                              device=self.device, n_threads=self.n_threads)  # fmt: skip
+            one._take_extra(self._extra())
             one._state = {k: v.cpu().numpy() for k, v in trained.states[number].items()}
             one._scale = (float(scales[number][0]), float(scales[number][1]))
             one._support = {
@@ -254,6 +266,7 @@ class LearnedEstimator(Estimator):
             "support": self._support,
             "error": self._error,
             "offset": self._offset,
+            "extra": self._extra(),
         }
         arrays = dict(self._state)
         if self.joint is not None:
@@ -270,6 +283,7 @@ class LearnedEstimator(Estimator):
         made = cls(config["preset"], settings=config["settings"], options=options)
         if made.preset.network != network or made.preset.inputs != config["inputs"]:
             raise FileFormatError(f"preset {config['preset']!r} has changed since this file was written")
+        made._take_extra(config.get("extra", {}))
         made._state = {name: values for name, values in arrays.items() if not name.startswith(("joint/", "prior/"))}
         if "joint" in config:
             points = {name.removeprefix("joint/"): v for name, v in arrays.items() if name.startswith("joint/")}
@@ -314,8 +328,9 @@ class LearnedEstimator(Estimator):
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             for _ in range(passes):
-                for low in range(0, rows.size, _PREDICT):
-                    part = rows[low : low + _PREDICT]
+                most = getattr(source, "at_once", _PREDICT)
+                for low in range(0, rows.size, most):
+                    part = rows[low : low + most]
                     batch = source.batch(part, np.zeros(part.size, bool))
                     found.append(network.trunk(*batch).float().cpu())
         return found

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _validate as check
 from ..errors import ArrayError
+from .checkpoint import fingerprint_of
 from .map_preset import AUGMENTATIONS, MapPreset
 
 if TYPE_CHECKING:
@@ -37,13 +38,20 @@ class MapInputs:
     n_threads : int
         That observe.
 
+    Attributes
+    ----------
+    at_once : int
+        Maps in one pass without gradients.
+
     Notes
     -----
     Images and noise depend on (seed, host, view, step) alone, augmentation on (seed, step) and the place in the batch.
     Cost: 0.1 ms a map of 120 x 120 without a telescope.
     """
 
-    def __init__(self, maps: Any, preset: MapPreset, *, seed: int, device: torch.device, n_threads: int = 1) -> None:
+    def __init__(
+        self, maps: Any, preset: MapPreset, *, seed: int, device: torch.device | str, n_threads: int = 1
+    ) -> None:
         self.preset, self.seed, self.device, self.n_threads = preset, seed, device, n_threads
         check.choice(preset.augment, "augment", AUGMENTATIONS)
         chosen = maps.select(preset.channels)
@@ -54,7 +62,7 @@ class MapInputs:
         if preset.telescope is not None and chosen.is_ideal:
             self.telescope = preset.telescope(chosen.pixel_angle)
         if self.telescope is not None and not preset.fresh_noise:
-            self.images, self.telescope = self._observed(self.images, np.arange(len(chosen)), 0), None
+            self.images, self.telescope = self.observed(self.images, np.arange(len(chosen)), 0), None
 
     def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]:
         """Images (*rows.shape, channel, row, column) and, where the preset says so, redshifts (*rows.shape).
@@ -71,12 +79,16 @@ class MapInputs:
         if key is not None and self.preset.augment != "none":
             images = self._augmented(images, key)
         if self.telescope is not None:
-            images = self._observed(images, flat, 0 if key is None else _DRAW + key)
+            images = self.observed(images, flat, 0 if key is None else _DRAW + key)
         tensor = torch.as_tensor(images).to(self.device)
         found = [tensor.reshape(*rows.shape, *tensor.shape[1:])]
         if self.preset.redshift:
             found.append(torch.as_tensor(self.redshift[rows].astype(np.float32)).to(self.device))
         return tuple(found)
+
+    def digest(self) -> str:
+        """Of images, redshifts and keys; the preset is known by its name."""
+        return fingerprint_of(self.preset.name, self.images, self.redshift, self.items)
 
     def sample(self, rows: Rows, most: int = 512) -> torch.Tensor:
         """Some images of rows as prediction sees them, to fit a scale to: (at most `most`, channel, row, column)."""
@@ -84,7 +96,8 @@ class MapInputs:
         chosen = np.sort(rows[order[:most]])
         return self.batch(chosen, np.zeros(chosen.size, bool))[0]
 
-    def _observed(self, images: NDArray[np.float32], rows: Rows, draw: int) -> NDArray[np.float32]:
+    def observed(self, images: NDArray[np.float32], rows: Rows, draw: int) -> NDArray[np.float32]:
+        """Images of rows as the telescope sees them."""
         assert self.telescope is not None  # callers have looked
         got = self.telescope.observe(
             images, redshift=self.redshift[rows], items=self.items[rows], seed=self.seed, draw=draw,

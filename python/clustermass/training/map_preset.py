@@ -18,7 +18,8 @@ MakeTelescope = Callable[[float], Any]
 
 @dataclass(frozen=True)
 class MapPreset(Preset):
-    """A network on images.
+    """A network on images. The option ``transform`` of the network says how `ScaledImages` scales the pixels, with
+    numbers that are fitted to the images of training and kept with the weights.
 
     Attributes
     ----------
@@ -28,8 +29,6 @@ class MapPreset(Preset):
         Of a side of the published images; others train too.
     pixel_angle : float
         Of the published images [rad].
-    transform : {"standard", "asinh"}
-        Of pixels, as `ScaledImages`; the numbers are fitted to the images of training and kept with the weights.
     augment : {"none", "flips", "square", "turn"}
         In training: nothing; mirrored along both axes at random; any of the eight symmetries of a square; mirrored and
         turned by any angle up to `max_turn`, with the image mirrored at its border.
@@ -49,7 +48,6 @@ class MapPreset(Preset):
     channels: tuple[str, ...] = ()
     pixels: int = 120
     pixel_angle: float = 10.0 / 60.0 * ARCMIN
-    transform: str = "standard"
     augment: str = "none"
     max_turn: float = math.pi
     telescope: MakeTelescope | None = None
