@@ -39,9 +39,10 @@ bench: build
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.run
 
-# REAL_DATA: the folder of public files that docs/real-data.md names; MOCK: observations that estimators learn from.
+# REAL_DATA: the folder of public files that docs/real-data.md names; MOCK: observations that estimators learn from;
+# MODELS: files of trained networks on galaxies.
 real-clusters: build
-	$(BIN)/python docs/results/make_real_clusters.py $(REAL_DATA) $(if $(MOCK),--mock $(MOCK))
+	$(BIN)/python docs/results/make_real_clusters.py $(REAL_DATA) $(if $(MOCK),--mock $(MOCK)) $(if $(MODELS),--models $(MODELS))
 
 CPP = $(shell find cpp cuda tests benchmarks -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 lint: build

@@ -1,9 +1,11 @@
 """Masses of real clusters, and of a simulated box, by every estimator: real_clusters.csv, its summary and figure.
 
-    python docs/results/make_real_clusters.py FOLDER [--mock clusters.hdf5]
+    python docs/results/make_real_clusters.py FOLDER [--mock clusters.hdf5] [--models a.safetensors b.safetensors]
 
 FOLDER holds the public files that docs/real-data.md names, each in a folder of its own; what is not there is left out.
-Estimators that learn are fitted to the observations of --mock (`clustermass catalog`), or left out.
+Estimators that learn are fitted to the observations of --mock (`clustermass catalog`), or left out. Networks on
+galaxies come from --models (files of `clustermass train`); real_networks.csv has their flags, real_eight.csv the eight
+clusters of Kodi Ramanah et al. 2020. With --only-models nothing else runs, and rows of others stay as they were.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from real_networks import HEADER as NETWORK_HEADER
+from real_networks import Network, eight, read_networks
 
 import clustermass as cm
 from clustermass.cosmology import Cosmology
@@ -90,6 +94,9 @@ def by_galaxies(clusters, models, literature, source):
     """Rows of all estimators that read galaxies, for one sample."""
     rows = []
     for name, estimator in models.items():
+        if isinstance(estimator, Network):
+            rows += rows_of(clusters, estimator, name, estimator.predict(clusters), literature, source)
+            continue
         if name.startswith(WITHIN_R200):
             posterior, _ = predict_within_r200(estimator, clusters)
         else:
@@ -123,7 +130,14 @@ def splus(folder, models):
     write_dispersions(sample)
     rich = sample.only(sample.n_galaxies >= 10)
     rows = []
+    everything = cm.read_galaxy_table(base / "galaxies_spec_r200.dat", SPLUS, clusters=base / "clusters128.dat",
+                                      cluster_columns=SPLUS_CLUSTERS)  # fmt: skip
     for name, estimator in models.items():  # members are flagged within R200: nothing to look for
+        if isinstance(estimator, Network):  # they know interlopers, but not that the table ends at R200
+            part = everything.only(sample.n_galaxies >= 10)
+            rows += rows_of(part, estimator, name, estimator.predict(part), np.log10(part.quantities["m200c"]),
+                            "splus-128-clusters")  # fmt: skip
+            continue
         if estimator.needs_fit:
             continue  # they have learned to live with interlopers, which are gone here
         rows += rows_of(rich, estimator, name, estimator.predict(rich), np.log10(rich.quantities["m200c"]),
@@ -272,6 +286,8 @@ SETS = {
     "coma-sdss-dr20": coma, "splus-128-clusters": splus, "planck-psz2": planck, "deepplanck": deepplanck,
     "mtng-clusters-z0": mtng, "gadget4-hydro-80": gadget4,
 }  # fmt: skip
+SOURCES = ["coma-sdss-dr20", "splus-128-clusters", "planck-psz2", "literature-masses-chances", "sdss-yang-clusters",
+           "deepplanck", "mtng-clusters-z0", "gadget4-hydro-80"]  #: as they stand in the tables  # fmt: skip
 
 
 def write_csv(name, header, rows):
@@ -281,9 +297,9 @@ def write_csv(name, header, rows):
         writer.writerows(rows)
 
 
-def summary(rows):
-    """real_summary.csv: epsilon = log10(M_pred / M_literature) of each estimator on each set."""
-    made = []
+def summary(rows, kept=()):
+    """real_summary.csv: epsilon = log10(M_pred / M_literature) of each estimator on each set, and rows kept."""
+    made = list(kept)
     for source, name in dict.fromkeys((row[6], row[1]) for row in rows):
         part = np.array([row[2:6] for row in rows if (row[6], row[1]) == (source, name)], float)
         has = np.isfinite(part[:, [0, 3]]).all(axis=1)
@@ -294,13 +310,14 @@ def summary(rows):
         made.append((source, name, len(part), int(has.sum()), flagged, *(f"{value:.4f}" for value in numbers)))
     header = ("source", "estimator", "n_clusters", "n_with_estimate", "n_flagged", "median_epsilon_dex",
               "mean_epsilon_dex", "sigma_epsilon_dex", "share_in_interval")  # fmt: skip
+    made.sort(key=lambda row: SOURCES.index(row[0]))
     write_csv("real_summary.csv", header, made)
     for row in made:
-        print("{:26s} {:34s} {:5d} {:5d} {:5d} {:>8s} {:>8s} {:>8s} {:>8s}".format(*row))
+        print("{:26s} {:34s} {:>5} {:>5} {:>5} {:>8s} {:>8s} {:>8s} {:>8s}".format(*row))
 
 
-def draw(rows):
-    """real_clusters.png: literature against estimate, one panel a data set."""
+def draw(rows, nets=()):
+    """real_clusters.png: literature against estimate, one panel a data set; networks in red."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -313,14 +330,17 @@ def draw(rows):
         parts = [np.array([row[2:6] for row in rows if (row[6], row[1]) == (source, n)], float) for n in names]
         ax.set(title=source)
         if max(len(part) for part in parts) == 1:
-            for k, part in enumerate(parts):
-                ax.errorbar(part[:, 0], [k], xerr=np.abs(part[:, 1:3].T - part[:, 0]), fmt="o")
+            for k, (name, part) in enumerate(zip(names, parts, strict=True)):
+                colour = "C3" if name in nets else "C0"
+                ax.errorbar(part[:, 0], [k], xerr=np.abs(part[:, 1:3].T - part[:, 0]), fmt="o", color=colour)
+            ax.axvline(parts[0][0, 3], color="0.5", lw=1)
             ax.axvspan(*COMA_LITERATURE, color="0.9", zorder=0)
             ax.set_yticks(range(len(names)), names, fontsize=7)
-            ax.set_xlabel("log10 M200c [Msun]; grey: literature")
+            ax.set_xlabel("log10 M200c [Msun]; grey: literature, line: Sohn et al. 2017")
             continue
         for name, part in zip(names, parts, strict=True):
-            ax.plot(part[:, 3], part[:, 0], ".", ms=4, alpha=0.6, label=name)
+            mark = dict(marker="D", ms=4, mec="C3", mfc="none") if name in nets else dict(marker=".", ms=4, alpha=0.6)
+            ax.plot(part[:, 3], part[:, 0], ls="none", label=name, **mark)
         low, high = ax.get_xlim()
         ax.plot([low, high], [low, high], color="0.5", lw=1)
         ax.set(xlabel="log10 M200c [Msun], literature", ylabel="log10 M200c [Msun], estimate")
@@ -336,17 +356,40 @@ def main():
     parser.add_argument("--mock", help="observations that estimators learn from")
     parser.add_argument("--train", type=int, default=300, help="of them, at most so many (300)")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="estimators to leave out")
+    parser.add_argument("--models", nargs="*", default=[], metavar="FILE", help="trained networks on galaxies")
+    parser.add_argument("--only-models", action="store_true", help="run them alone and keep the other rows")
     args = parser.parse_args()
-    models, rows = estimators(args.mock, args.train, args.without), []
+    nets = read_networks(args.models)
+    models = nets if args.only_models else estimators(args.mock, args.train, args.without) | nets
+    rows, old, kept = [], [], []
     for name, make in SETS.items():
-        if (args.folder / name).is_dir():
+        if (args.folder / name).is_dir() and (not args.only_models or make in (coma, splus, gadget4)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", cm.errors.DataWarning)
                 rows += make(args.folder, models)
-    text = [(c, e, *("" if not np.isfinite(v) else f"{v:.4f}" for v in numbers), s) for c, e, *numbers, s, _ in rows]
+    if args.only_models:
+        rows = [row for row in rows if row[1] in nets]
+        old = [parsed(row) for row in read_csv("real_clusters.csv") if row[1] not in nets]
+        kept = [row for row in read_csv("real_summary.csv") if row[1] not in nets]
+    every = sorted(old + rows, key=lambda row: SOURCES.index(row[6]))
+    text = [(c, e, *("" if not np.isfinite(v) else f"{v:.4f}" for v in numbers), s) for c, e, *numbers, s, _ in every]
     write_csv("real_clusters.csv", HEADER, text)
-    summary(rows)
-    draw(rows)
+    summary(rows, kept)
+    if nets:
+        write_csv("real_networks.csv", NETWORK_HEADER, [line for net in nets.values() for line in net.lines(rows)])
+        write_csv("real_eight.csv", *eight(rows, nets))
+    draw(every, nets)
+
+
+def read_csv(name):
+    """Rows of a table of this folder, without its header."""
+    with open(HERE / name) as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+def parsed(row):
+    """A row of real_clusters.csv as it was before it was written, but for its flag."""
+    return (*row[:2], *(float(value) if value else np.nan for value in row[2:6]), row[6], False)
 
 
 if __name__ == "__main__":
