@@ -18,9 +18,9 @@ FAMILIES = ("universal", "cool core", "disturbed")  #: numbers 0, 1, 2
 REACH = 5.0  #: R500, where the gas ends: about the accretion shock
 CORE = 0.1  #: R500: size of what differs between cores beyond their family (an assumption)
 COOL_CORES = 0.5  #: share of undisturbed haloes with a cool core: a third of all (Andrade-Santos et al. 2017: 28-44 %)
-FRACTION_SCATTER = 0.10  #: of ln of the gas fraction: with that of T, 11 % in Y as in MTNG (docs/mock-universe.md)
-TEMPERATURE_SCATTER = 0.06  #: of ln T at a mass (MTNG, docs/mock-universe.md)
-CORE_SCATTER = 0.35  #: of ln of the central density within a family; half of it goes into the pressure
+FRACTION_SCATTER = 0.10  #: of ln of the gas fraction: what the 11 % of Y and the 6 % of T of MTNG leave
+TEMPERATURE_SCATTER = 0.02  #: of ln T at a mass beside that of families and mergers: 6.5 % in all, as in MTNG
+CORE_SCATTER = 0.5  #: of ln of the central density within a family (an assumption); half of it goes into the pressure
 _CENTRE = 0.01  # R500, within which profiles are constant: no measurement reaches further in
 
 # Arnaud et al. 2010, A&A 517, A92: P0 [h70^-3/2], c500, gamma, alpha, beta (eq. 12; appendix C for the two families)
