@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import clustermass as cm
-from clustermass.errors import BadInputError, FileFormatError, MissingFieldError
+from clustermass.data.fits_map import resampled_map
+from clustermass.errors import BadInputError, DomainError, FileFormatError, MissingFieldError
+from tests.universes import COSMOLOGY
 
 fits = pytest.importorskip("astropy.io.fits")
 PIXEL = math.radians(1.5 / 60)
@@ -92,3 +94,21 @@ def test_bad_files_are_named(tmp_path):
     path.write_bytes(text)
     with pytest.raises(FileFormatError, match="truncated|pixels a side"):
         cm.read_fits_map(path)
+
+
+def test_maps_are_brought_to_other_pixels():
+    rows, cols = np.meshgrid(np.arange(40.0), np.arange(40.0), indexing="ij")
+    plane = 30 + 0.5 * rows - 0.2 * cols
+    maps = cm.MapSample(
+        np.stack([plane, plane])[None], ("compton_y", "stars"), 1e-4, [0.1], COSMOLOGY, np.zeros(1, int),
+        np.zeros(1, int),
+    )  # fmt: skip
+    assert resampled_map(maps, (40, 40), 1.01e-4) is maps
+    got = resampled_map(maps, (10, 10), 3e-4)
+    assert got.pixel_angle == 3e-4
+    at = 19.5 + 3 * (np.arange(10) - 4.5)
+    want = 30 + 0.5 * at[:, None] - 0.2 * at
+    np.testing.assert_allclose(got.images[0, 0], want, rtol=1e-6)
+    np.testing.assert_allclose(got.images[0, 1], 9 * want, rtol=1e-6)
+    with pytest.raises(DomainError, match="arcmin"):
+        resampled_map(maps, (20, 20), 3e-4)

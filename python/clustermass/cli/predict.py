@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "estimator", help="name of an estimator with a published calibration, or a file of a fitted one"
     )
-    parser.add_argument("clusters", help="table of galaxies, table of clusters, or file of `clustermass catalog`")
+    parser.add_argument("clusters", help="table of galaxies, table of clusters, file of `clustermass catalog` or "
+                        "`clustermass maps`, or FITS image of a cluster")  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="CSV to write (printed otherwise)")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of a named estimator")
@@ -35,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--cluster-table", metavar="FILE", help="table of the clusters that the galaxies belong to")
     table.add_argument("--cluster-columns", nargs="+", default=[], metavar="...", help="columns of that table")
     table.add_argument("--redshift", metavar="Z", help="of the clusters, where no column has it")
+    table.add_argument("--pixel", metavar="ARCMIN", help="side of a pixel of a FITS image without coordinates (that of "
+                       "the network's images)")  # fmt: skip
     table.add_argument("--centre", metavar="WHERE", help="given, peak, mean, or RA,DEC in degrees (given, else peak)")
     table.add_argument("--members-only", action="store_true", help="only galaxies that the table flags as members")
     table.add_argument("--max-radius", metavar="MPC", help="leave out galaxies beyond, comoving Mpc (no h)")
@@ -74,6 +78,8 @@ def _estimator(args: argparse.Namespace) -> Any:
 
     settings = options.settings(args.set, "--set")
     if Path(args.estimator).is_file():
+        if args.estimator.endswith((".h5", ".hdf5")):
+            return _released(args.estimator, settings)
         if settings:
             raise DomainError("--set is for estimators by name; a file has its settings")
         return load_estimator(args.estimator)
@@ -83,6 +89,36 @@ def _estimator(args: argparse.Namespace) -> Any:
             f"{args.estimator} must be fitted to clusters of known mass first: give the file of a fitted one"
         )
     return made
+
+
+def _released(path: str, settings: dict[str, Any]) -> Any:
+    """A released network of de Andres et al. 2022; the bin of redshift is in the name of the file, or in --set."""
+    from ..training.deepplanck import DeepPlanck
+
+    if unknown := set(settings) - {"redshift_bin"}:
+        raise DomainError(f"--set of released weights knows redshift_bin, got {', '.join(sorted(unknown))}")
+    named = re.fullmatch(r"bestmodel-([1-4])", Path(path).stem)
+    number = settings.get("redshift_bin", int(named[1]) if named else None)
+    if number is None:
+        raise DomainError(f"{path}: say which bin of redshift it is for: --set redshift_bin=1 ... 4")
+    return DeepPlanck.from_released_weights(path, redshift_bin=number)
+
+
+def _maps(args: argparse.Namespace, estimator: Any) -> Any:
+    """A FITS image on the pixels of the network, or a file of `clustermass maps`."""
+    from ..data.fits_map import read_fits_map, resampled_map
+    from ..data.map_sample import read_map_sample
+    from ..data.readers import formats
+    from ..units import ARCMIN_RAD
+
+    path, channels = Path(args.clusters), estimator.channels
+    if path.is_file() and formats.is_hdf5(str(path)):
+        return read_map_sample(path, channels)
+    arcmin = _number(args.pixel, "--pixel")
+    angle = estimator.pixel_angle if arcmin is None else arcmin * ARCMIN_RAD
+    found = read_fits_map(path, channels=channels, pixel_angle=angle, redshift=_number(args.redshift, "--redshift"),
+                          cosmology=_cosmology(args))  # fmt: skip
+    return resampled_map(found, estimator.image_shape, estimator.pixel_angle)
 
 
 def _predict(args: argparse.Namespace, estimator: Any, clusters: Any) -> Any:
@@ -112,6 +148,8 @@ def _clusters(args: argparse.Namespace, estimator: Any) -> Any:
     from ..features.cluster_tables import read_cluster_table
     from ..features.galaxy_tables import MAX_VELOCITY, read_galaxy_table
 
+    if "maps" in estimator.inputs:
+        return _maps(args, estimator)
     columns = options.column_words(args.columns, "--columns")
     path = Path(args.clusters)
     if path.is_file() and formats.is_hdf5(str(path)):

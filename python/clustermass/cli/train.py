@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command; the cross-validation is that of `clustermass evaluate`."""
     parser.add_argument("preset", help="what to train: cnn-1d, cnn-2d, bayesian-cnn, neural-flow, cnn-3d, "
                         "set-posterior and others")  # fmt: skip
-    parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`")
+    parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; or of maps, from "
+                        "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the model, its evaluation and its "
                         "checkpoint; a stopped run goes on from there")  # fmt: skip
     parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="observations to "
@@ -50,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Train, evaluate, write; say what came out."""
-    from ..data.clusters_file import read_clusters
     from ..training.presets import PRESETS, changed
 
     preset = options.nearest(args.preset, tuple(PRESETS), "the preset")
@@ -59,8 +59,8 @@ def execute(args: argparse.Namespace) -> int:
     changes = {name: getattr(args, name) for name in _CHANGES if getattr(args, name) is not None}
     tuned = {} if args.tuned is None else _tuned(Path(args.tuned), preset)
     changes = tuned.get("settings", {}) | changes
-    clusters = read_clusters(args.clusters, args.kind)
-    stem = preset if args.kind == "contaminated" else f"{preset}-{args.kind}"
+    clusters = _clusters(args, PRESETS[preset])
+    stem = preset if args.kind in ("contaminated", "maps") else f"{preset}-{args.kind}"
     log = TrainingLog(folder, stem, changed(PRESETS[preset].settings, changes).epochs)
     try:
         with terminable():
@@ -79,6 +79,18 @@ def execute(args: argparse.Namespace) -> int:
     if not is_leading():
         return EXIT_OK  # one of several processes (torchrun): the first writes
     return _write(args, folder, (preset, stem), changes, clusters, found)
+
+
+def _clusters(args: argparse.Namespace, preset: Any) -> Any:
+    """Observations of galaxies, or maps where the preset sees maps: then `args.kind` says so from here on."""
+    if preset.inputs != "maps":
+        from ..data.clusters_file import read_clusters
+
+        return read_clusters(args.clusters, args.kind)
+    from ..data.map_sample import read_map_sample
+
+    args.kind = "maps"
+    return read_map_sample(args.clusters, preset.channels)
 
 
 def _tuned(path: Path, preset: str) -> dict[str, Any]:
@@ -103,39 +115,41 @@ def _write(
 ) -> int:
     """Predictions, report and model; `names`: of the preset, and of its files."""
     from ..data.provenance import hash_files
-    from ..evaluation.predictions import label_of, write_predictions
+    from ..evaluation.predictions import write_predictions
     from ..evaluation.robustness import RobustnessPlan
     from ..evaluation.runs import code_hash, frame_of, run_record
     from ..models.store import save_estimator
     from ..report.folder import predictions_path
     from ..report.learning import draw_learning_curves
     from ..report.make import write_report
-    from ..report.tables import read_csv
 
     (preset, stem), inputs = names, hash_files([args.clusters])
     other = changes | ({} if args.folds is None else {"folds": args.folds})
     record = run_record(
         preset, args.kind, RobustnessPlan(), inputs, code_hash(), changes=other, commit=commit(),
         command=shlex.join(["clustermass", *args.words]), training=found.model.settings.as_dict(),
-        catalogue={k: clusters.record.get(k) for k in ("command", "universe", "settings")}, frame=frame_of(clusters),
+        catalogue={k: getattr(clusters, "record", {}).get(k) for k in ("command", "universe", "settings")},
+        frame=None if args.kind == "maps" else frame_of(clusters),
     )  # fmt: skip
     path = predictions_path(folder, preset, args.kind)
     path.parent.mkdir(parents=True, exist_ok=True)
-    extra = {
-        "subsamples": found.evaluation.subsamples.columns(),
-        "velocity_errors": found.evaluation.velocity_errors.columns(),
-    }
+    extra = (
+        {
+            "subsamples": found.evaluation.subsamples.columns(),
+            "velocity_errors": found.evaluation.velocity_errors.columns(),
+        }
+        if args.kind != "maps"
+        else {}
+    )
     write_predictions(path, replace(found.evaluation.predictions, estimator=preset, record=record), extra=extra)
     history = found.model.history
     title = f"{preset}: {len(history.train[0])} networks"
     draw_learning_curves(folder / f"{stem}_learning.png", title, history.train, history.validate)
     write_report(folder)
-    (row,) = [r for r in read_csv(folder / "dynamical.csv") if r["estimator"] == label_of(preset, args.kind)]
-    print("epsilon = log10(M_pred / M_true) [dex], 14 < log10 M200c [Msun/h] < 15, held-out clusters")
-    table = found.evaluation.predictions
-    hosts, of = len(set(table.host_id[table.is_quoted].tolist())), int(clusters.fold.max()) + 1
-    print(f"{preset}: {row['n_clusters']:,d} observations of {hosts:,d} hosts in {len(set(table.fold.tolist()))} of "
-          f"{of} folds, bias {row['bias_dex']:+.3f}, scatter {row['sigma_dex']:.3f}")  # fmt: skip
+    if args.kind == "maps":
+        _say_maps(preset, found.evaluation.predictions)
+    else:
+        _say(args, folder, preset, clusters, found.evaluation.predictions)
     report = found.calibration
     words = "none" if report is None else f"{report.verdict} ({report.n:,d} clusters) {'; '.join(report.failures)}"
     print(f"intervals: {words}")
@@ -147,6 +161,32 @@ def _write(
     save_estimator(model, found.model, record={"data": inputs, "command": record["command"], **found.record()})
     print(f"{model}: the model{'' if found.is_calibrated else ', marked as not calibrated'}; {folder}/report.html")
     return EXIT_OK
+
+
+def _say_maps(preset: str, table: Any) -> None:
+    """What came out on maps, in the terms of Yan et al. 2020."""
+    import numpy as np
+
+    from ..evaluation.linear import linear_summary
+
+    mass = table.log10_m200c
+    rows = table.is_test & np.isfinite(table.log10_mass) & (mass > 13.25) & (mass < 14.5)
+    own = linear_summary(table.log10_mass[rows], table.log10_true[rows], n_bootstrap=0, groups=table.host_id[rows])
+    print("M_pred / M_true - 1, 13.25 < log10 M200c [Msun] < 14.5, held-out clusters")
+    print(f"{preset}: {own.n:,d} maps of {np.unique(table.host_id[rows]).size:,d} hosts in "
+          f"{np.unique(table.fold).size} folds, bias {100 * own.bias:+.1f} %, rms {100 * own.rms:.1f} %")  # fmt: skip
+
+
+def _say(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, table: Any) -> None:
+    """What came out on galaxies, in the terms of Ho et al. 2019."""
+    from ..evaluation.predictions import label_of
+    from ..report.tables import read_csv
+
+    (row,) = [r for r in read_csv(folder / "dynamical.csv") if r["estimator"] == label_of(preset, args.kind)]
+    print("epsilon = log10(M_pred / M_true) [dex], 14 < log10 M200c [Msun/h] < 15, held-out clusters")
+    hosts, of = len(set(table.host_id[table.is_quoted].tolist())), int(clusters.fold.max()) + 1
+    print(f"{preset}: {row['n_clusters']:,d} observations of {hosts:,d} hosts in {len(set(table.fold.tolist()))} of "
+          f"{of} folds, bias {row['bias_dex']:+.3f}, scatter {row['sigma_dex']:.3f}")  # fmt: skip
 
 
 def _tell(text: str) -> None:

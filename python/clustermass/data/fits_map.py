@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,21 @@ from numpy.typing import NDArray
 
 from .. import _validate as check
 from ..cosmology import PLANCK_2018, Cosmology
-from ..errors import BadInputError, ClusterMassError, FileFormatError, MissingFieldError, TruncatedFileError
+from ..errors import (
+    BadInputError,
+    ClusterMassError,
+    DomainError,
+    FileFormatError,
+    MissingFieldError,
+    TruncatedFileError,
+)
 from .map_sample import MapSample
 
 MAX_PIXELS = 10_000  #: of a side
 _MAX_DECLARED = 2**31  #: bytes that a header may declare
 _REDSHIFT_KEYS = ("Z", "REDSHIFT", "ZSPEC", "Z_SPEC", "Z_CL")
+_SAME = 0.02  #: relative difference of pixels that are not worth resampling
+_FINE = 8  #: points along the side of a new pixel
 _SQUARE = 0.01  #: relative difference of the sides of a pixel that passes
 
 
@@ -93,6 +103,56 @@ def read_fits_map(
         planes[None].astype(np.float32), tuple(channels), angle, np.array([at]), cosmology, np.zeros(1, np.int64),
         np.zeros(1, np.int64), is_ideal=False, source=name,
     )  # fmt: skip
+
+
+def resampled_map(maps: MapSample, shape: tuple[int, int], pixel_angle: float) -> MapSample:
+    """Maps on pixels of another size about the same middle; as they are where pixels (to 2 %) and shape agree.
+
+    Each new pixel is the mean of the old image, linear between its pixels, over 8 x 8 points; channels that are sums
+    over a pixel (all but Compton y) are multiplied by the ratio of the areas.
+
+    Parameters
+    ----------
+    maps : MapSample
+        Images of any shape.
+    shape : (int, int)
+        Rows and columns wanted.
+    pixel_angle : float [rad]
+        Side of a pixel wanted.
+
+    Returns
+    -------
+    MapSample
+
+    Raises
+    ------
+    DomainError
+        If the images do not reach as far.
+
+    Examples
+    --------
+    >>> one = MapSample(np.ones((1, 1, 9, 9)), ("compton_y",), 1e-3, [0.1], PLANCK_2018, host_id=[1], view=[0])
+    >>> resampled_map(one, (4, 4), 2e-3).images[0, 0, 0].tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    from scipy.ndimage import map_coordinates
+
+    ratio = pixel_angle / maps.pixel_angle
+    rows, cols = maps.shape[2:]
+    if abs(ratio - 1) < _SAME and (rows, cols) == tuple(shape):
+        return maps
+    if ratio * shape[0] > rows + 1 or ratio * shape[1] > cols + 1:
+        have, want = (math.degrees(n * a) * 60 for n, a in ((rows, maps.pixel_angle), (shape[0], pixel_angle)))
+        raise DomainError(f"{maps.source}: an image of {want:.4g} arcmin is needed, got {have:.4g} arcmin")
+    fine = [(np.arange(n * _FINE) + 0.5) / _FINE - 0.5 * n for n in shape]
+    at = np.meshgrid(*(ratio * f + 0.5 * (n - 1) for f, n in zip(fine, (rows, cols), strict=True)), indexing="ij")
+    images = np.empty((len(maps), len(maps.channels), *shape), np.float32)
+    for k, image in enumerate(maps.images):
+        for c, name in enumerate(maps.channels):
+            dense = map_coordinates(image[c].astype(np.float64), at, order=1, mode="nearest")
+            mean = dense.reshape(shape[0], _FINE, shape[1], _FINE).mean(axis=(1, 3))
+            images[k, c] = mean if name == "compton_y" else mean * ratio**2
+    return replace(maps, images=images, pixel_angle=pixel_angle)
 
 
 def _first_image(name: str) -> tuple[Any, NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _validate as check
 from ..data.clusters_file import ClusterSet
-from ..errors import BadInputError, DomainError
+from ..errors import BadInputError, DomainError, MissingFieldError
 from ..models.base import Estimator
 from ..models.posterior import MassPosterior
 from ..nfw import convert_mass
@@ -27,6 +27,7 @@ from .tarp import tarp_values
 
 #: what the observations of a catalogue hold; an estimator that needs more cannot be evaluated on them
 OBSERVED = frozenset({"velocities", "radii", "sky_positions", "redshift"})
+OBSERVED_MAPS = frozenset({"maps", "redshift"})
 _OVERDENSITY = {"M200c": 200.0, "M500c": 500.0}
 
 
@@ -92,10 +93,14 @@ def iter_folds(
         If the estimator needs what the observations do not hold.
     """
     estimator = make()
-    if missing := set(estimator.inputs) - OBSERVED:
+    of_maps = clusters.kind == "maps"
+    if missing := set(estimator.inputs) - (OBSERVED_MAPS if of_maps else OBSERVED):
         raise DomainError(
-            f"estimator {estimator.name!r} needs {', '.join(sorted(missing))}, not among observations of galaxies"
+            f"estimator {estimator.name!r} needs {', '.join(sorted(missing))}, not among observations of "
+            f"{'images' if of_maps else 'galaxies'}"
         )
+    if clusters.fold is None:
+        raise MissingFieldError("`clusters` must have a `fold` for a cross-validation, got none")
     wanted = range(int(clusters.fold.max(initial=-1)) + 1) if folds is None else list(folds)
     rounds = []
     for fold in wanted:
@@ -204,6 +209,10 @@ def evaluate_estimator(
     for result in iter_folds(make, clusters, folds):
         table = predictions_of(result)
         predictions.append(table)
+        if result.clusters.kind == "maps":  # there are no galaxies to leave out
+            if progress is not None:
+                progress(result.fold)
+            continue
         subsamples.append(subsample_robustness(result.estimator, result.clusters, result.posterior, plan))
         errors.append(
             velocity_error_robustness(
@@ -216,6 +225,10 @@ def evaluate_estimator(
         )
         if progress is not None:
             progress(result.fold)
+    if not subsamples:
+        none = np.empty(0, np.int64)
+        empty = SubsampleTable(none, none, none, none, np.empty(0), np.empty((0, 0)))
+        return Evaluation(join_predictions(predictions), empty, VelocityErrorTable(none, none, *[np.empty(0)] * 3))
     return Evaluation(
         join_predictions(predictions), _join(SubsampleTable, subsamples), _join(VelocityErrorTable, errors)
     )
@@ -230,6 +243,8 @@ def true_mass_of(clusters: ClusterSet, posterior: MassPosterior) -> NDArray[np.f
     """log10 of the true masses [Msun] in the definition of the posterior; NFW haloes of mean concentration."""
     if posterior.mass_definition == "M200c":
         return clusters.log10_m200c
+    if getattr(clusters, "log10_m500c", None) is not None:
+        return np.asarray(clusters.log10_m500c, np.float64)
     to = _OVERDENSITY[posterior.mass_definition]
     return np.log10(convert_mass(10.0**clusters.log10_m200c, 200.0, to, clusters.cosmology, clusters.redshift))
 
@@ -244,7 +259,7 @@ def predictions_of(result: FoldResult) -> Predictions:
     if has.any():
         tarp[has] = tarp_values(posterior.only(has), truth[has], seed=result.fold)
     with np.errstate(divide="ignore", invalid="ignore"):
-        purity = np.where(n > 0, clusters.n_members / n, np.nan)
+        purity = np.full(n.size, np.nan) if clusters.kind == "maps" else np.where(n > 0, clusters.n_members / n, np.nan)
     return Predictions(
         estimator=result.estimator.name,
         kind=clusters.kind,

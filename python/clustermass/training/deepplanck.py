@@ -47,6 +47,9 @@ class DeepPlanck(Estimator):
     inputs = ("maps", "redshift")
     mass_definition = "M500c"
     source = "de Andres et al. 2022, Nature Astronomy 6, 1325; released weights"
+    channels = ("compton_y",)
+    image_shape = (PIXELS, PIXELS)
+    pixel_angle = PIXEL_ANGLE
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], redshift_bin: int) -> None:
         torch = import_extra("torch", extra="ml", what="networks on maps need")

@@ -42,6 +42,22 @@ class MapEstimator(LearnedEstimator):
         self.mass_definition = self.preset.mass_definition
         self._shape: tuple[int, ...] = (len(self.preset.channels), self.preset.pixels, self.preset.pixels)
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What it sees, in this order."""
+        return self.preset.channels
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of the images that it was trained on."""
+        return self._shape[1], self._shape[2]
+
+    @property
+    def pixel_angle(self) -> float:
+        """Side of a pixel of the images that it was trained on [rad]."""
+        low, high = self._support["pixel_angle"]
+        return 0.5 * (low + high)
+
     def fit_folds(self, clusters: Any, training_rows: Sequence[Rows]) -> list[Self]:
         """As `LearnedEstimator.fit_folds`, on a `MapSample` with true masses."""
         self._shape = (len(self.preset.channels), *clusters.shape[2:])

@@ -98,6 +98,16 @@ class RedshiftBins(MapEstimator):
         return next(iter(self._parts.values())).mass_function(device)
 
     @property
+    def image_shape(self) -> tuple[int, int]:
+        """As the parts."""
+        return next(iter(self._parts.values())).image_shape
+
+    @property
+    def pixel_angle(self) -> float:
+        """As the parts."""
+        return next(iter(self._parts.values())).pixel_angle
+
+    @property
     def parts(self) -> dict[tuple[float, float], MapEstimator]:
         """The network of each bin (low, high) that was trained."""
         return {(self._edges[k], self._edges[k + 1]): part for k, part in sorted(self._parts.items())}
