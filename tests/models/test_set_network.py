@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from clustermass.models.networks import sets, spline  # noqa: E402
 from clustermass.models.networks.layers import count_parameters  # noqa: E402
+from clustermass.training.presets import build_network, find_preset  # noqa: E402
 
 OWNER = torch.tensor([0] * 9 + [1] * 4 + [2] * 6)
 
@@ -27,6 +28,12 @@ def test_the_number_of_parameters():
     galaxy = (4 * 32 + 32) + (32 * 32 + 32) + 2 * (32 * 32 + 32)
     cluster = ((64 + 5) * 64 + 64) + (64 * 64 + 64) + (64 * 3 + 3) + (5 * 3 + 3)
     assert count_parameters(network()) == galaxy + cluster == 12_181
+
+
+def test_the_number_of_parameters_of_the_preset():
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    preset = find_preset("set-posterior")
+    assert count_parameters(build_network(preset.network, preset.options, (4, 21))) == 3 * 15_167
 
 
 def test_the_order_of_galaxies_does_not_matter():
