@@ -6,7 +6,7 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, caustics, dispersions, floor, jeans, kde, lightcones, observations, peers, support
+from . import cases, caustics, dispersions, floor, jeans, kde, lightcones, observations, peers, support, training
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -193,4 +193,6 @@ ROWS = {
     "E3-caustic": caustics.e3_caustic,
     "E3-jeans": jeans.e3_jeans,
     "M2": observations.m2,
+    "T2": training.t2,
+    "T3": training.t3,
 }

@@ -11,7 +11,8 @@ pytest.importorskip("safetensors")
 from clustermass.errors import FileFormatError, TrainingError  # noqa: E402
 from clustermass.models.networks.heads import FlowHead, GaussianHead, MassNetwork  # noqa: E402
 from clustermass.training.loop import Fold, train_members  # noqa: E402
-from clustermass.training.members import bound_weights  # noqa: E402
+from clustermass.training.members import Members, bound_weights  # noqa: E402
+from clustermass.training.presets import build_network  # noqa: E402
 from clustermass.training.settings import TrainingSettings  # noqa: E402
 
 from .problem import CPU, Even, Table, folds, make  # noqa: E402
@@ -58,6 +59,28 @@ def test_a_member_does_not_depend_on_the_others(problem):
         torch.testing.assert_close(value, together.states[0][name], rtol=1e-4, atol=1e-6)
         if value.ndim > 1:
             assert not torch.allclose(value, together.states[1][name], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["cnn-1d", "cnn-2d"])
+def test_stacked_convolutions_are_those_of_each_member(name):
+    """Losses and gradients of networks stacked, and of each of them alone."""
+    cells = (48,) if name == "cnn-1d" else (48, 48)
+    x, y = torch.rand(2, 5, *cells), torch.rand(2, 5)
+
+    def network():
+        return build_network(name, {"head": "gaussian", "dropout": 0.0}, cells)
+
+    members = Members(network, [1, 2], CPU)
+    got = members.losses(y, x)
+    got.sum().backward()
+    for member in range(2):
+        torch.manual_seed(member + 1)
+        alone = network()
+        expected = alone(y[member], x[member])
+        expected.sum().backward()
+        torch.testing.assert_close(got[member], expected)
+        for key, value in alone.named_parameters():
+            torch.testing.assert_close(members.parameters[key].grad[member], value.grad, rtol=1e-4, atol=1e-5)
 
 
 def test_a_stopped_run_ends_with_the_same_bits(problem, tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state
+from torch.overrides import TorchFunctionMode
 
 State = dict[str, torch.Tensor]
 
@@ -69,7 +70,8 @@ class Members:
         """Loss of each cluster of each member, shape (members, clusters)."""
         self._network.train(training)
         if not self._one_by_one:
-            return self._mapped(self.parameters, self.buffers, y, *inputs)
+            with _ConvolveEach() if self.device.type == "cpu" else nullcontext():
+                return self._mapped(self.parameters, self.buffers, y, *inputs)
         each = [
             self._one(self._own(self.parameters, k), self._own(self.buffers, k), y[k], *(v[k] for v in inputs))
             for k in range(self.n)
@@ -141,6 +143,42 @@ class Members:
     def of_member(self, state: State, member: int) -> State:
         """The part of a state that belongs to one member, as ``load_state_dict`` takes it."""
         return {name: value[member].clone() for name, value in state.items()}
+
+
+class _ConvolveEach(TorchFunctionMode):
+    """Convolutions of stacked members one after another. As one grouped convolution, which vmap makes of them, the
+    gradient of the weights takes twice as long on the CPU."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _CONVOLUTIONS and not kwargs:
+            return _Convolution.apply(func, *args)  # type: ignore[no-untyped-call]
+        return func(*args, **(kwargs or {}))
+
+
+_CONVOLUTIONS = (torch.conv1d, torch.conv3d)
+
+
+class _Convolution(torch.autograd.Function):
+    """What vmap does with a convolution: its gradient is that of the parts."""
+
+    @staticmethod
+    def forward(convolve: Any, *args: Any) -> torch.Tensor:
+        """Outside vmap nothing is special."""
+        found: torch.Tensor = convolve(*args)
+        return found
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing to keep."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, convolve: Any, *args: Any) -> tuple[torch.Tensor, int]:
+        """One call a member."""
+        parts = [
+            value.unbind(dim) if isinstance(dim, int) else [value] * info.batch_size
+            for value, dim in zip(args, in_dims[1:], strict=True)
+        ]
+        return torch.stack([convolve(*own) for own in zip(*parts, strict=True)]), 0
 
 
 def keep_better(best: State, state: State, better: torch.Tensor) -> None:
