@@ -50,7 +50,7 @@ class ChandraObservation:
     -----
     After Ntampaka et al. 2019, whose network sees a low-resolution image of photon counts without energies. Here one
     energy and one area stand for the whole band, and the numbers above are round figures, not theirs. Edge as in
-    `YanObservation`. Tensors go through the host for the counts, and no gradient passes. Cost: 0.2 to 0.6 ms for
+    `YanObservation`. Tensors go through the host for the counts, and no gradient passes. Cost: about 1 ms for
     120 x 120 pixels on one core, nearly all of it Poisson numbers.
 
     References

@@ -62,7 +62,7 @@ class YanObservation:
     reaches (4 sigma: 14 pixels for Compton y), and noise is drawn there too, so the noise is as strong at the edge as
     in the middle; light from outside is that of the edge. Images with true surroundings go through `make_maps`.
 
-    Gradients pass through for tensors. Cost: a copy, a normal number a pixel, and the beam: 70 microseconds for a
+    Gradients pass through for tensors. Cost: a copy, a normal number a pixel, and the beam: 60 microseconds for a
     Compton y map on one core.
 
     References
