@@ -18,7 +18,7 @@ from clustermass.training.redshift_bins import worst_bias  # noqa: E402
 from clustermass.training.settings import TrainingSettings  # noqa: E402
 from tests.universes import COSMOLOGY  # noqa: E402
 
-BY_NAME = {preset.name: preset for preset in PRESETS}
+BY_NAME = {preset.name: preset for preset in PRESETS if preset.inputs == "maps"}
 LEVEL = {"stars": 1e10, "xray_soft": 2e-15, "xray_bolometric": 5e-15, "compton_y": 3e-4}
 EIGHT = [np.rot90(np.arange(9.0).reshape(3, 3)[::step], k) for step in (1, -1) for k in range(4)]
 

@@ -94,7 +94,8 @@ def iter_folds(
     """
     estimator = make()
     of_maps = clusters.kind == "maps"
-    if missing := set(estimator.inputs) - (OBSERVED_MAPS if of_maps else OBSERVED):
+    held = {"maps": OBSERVED_MAPS, "joint": OBSERVED | OBSERVED_MAPS}.get(clusters.kind, OBSERVED)
+    if missing := set(estimator.inputs) - held:
         raise DomainError(
             f"estimator {estimator.name!r} needs {', '.join(sorted(missing))}, not among observations of "
             f"{'images' if of_maps else 'galaxies'}"
@@ -209,7 +210,7 @@ def evaluate_estimator(
     for result in iter_folds(make, clusters, folds):
         table = predictions_of(result)
         predictions.append(table)
-        if result.clusters.kind == "maps":  # there are no galaxies to leave out
+        if result.clusters.kind in ("maps", "joint"):  # there are no galaxies to leave out, or not they alone
             if progress is not None:
                 progress(result.fold)
             continue
@@ -243,8 +244,9 @@ def true_mass_of(clusters: ClusterSet, posterior: MassPosterior) -> NDArray[np.f
     """log10 of the true masses [Msun] in the definition of the posterior; NFW haloes of mean concentration."""
     if posterior.mass_definition == "M200c":
         return clusters.log10_m200c
-    if getattr(clusters, "log10_m500c", None) is not None:
-        return np.asarray(clusters.log10_m500c, np.float64)
+    known = getattr(clusters, "log10_m500c", None)
+    if known is not None and np.isfinite(known).all():
+        return np.asarray(known, np.float64)
     to = _OVERDENSITY[posterior.mass_definition]
     return np.log10(convert_mass(10.0**clusters.log10_m200c, 200.0, to, clusters.cosmology, clusters.redshift))
 

@@ -56,6 +56,7 @@ ESTIMATORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "virial": ("classical.virial", "VirialMass", {}),
     **{name: (".training.dynamical", "DynamicalEstimator", {"preset": name}) for name in _LEARNED},
     **{name: (".training.map_estimator", "MapEstimator", {"preset": name}) for name in _MAPS},
+    "joint-posterior": (".training.joint", "JointEstimator", {"preset": "joint-posterior"}),
     **{name: (".training.redshift_bins", "RedshiftBins", {"preset": name}) for name in _MAPS_BY_REDSHIFT},
 }
 

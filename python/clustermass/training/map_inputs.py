@@ -49,6 +49,8 @@ class MapInputs:
     Cost: 0.1 ms a map of 120 x 120 without a telescope.
     """
 
+    at_once = 64
+
     def __init__(
         self, maps: Any, preset: MapPreset, *, seed: int, device: torch.device | str, n_threads: int = 1
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .map_preset import ARCMIN, MapPreset
@@ -83,6 +84,9 @@ PRESETS = (
          redshift=True, options={"head": "point", "transform": "asinh", "redshift": True}),
     _yan("map-resnet-posterior", *_FOUR, source="clustermass", settings=_OURS, network="map-resnet", augment="square",
          redshift=True, options={"head": "nsf", "transform": "asinh", "redshift": True}),
+    _yan("joint-posterior", *_FOUR, source="clustermass", inputs="joint", network="joint", augment="square",
+         settings=replace(_OURS, patience=None, epochs=40, subsample=(0.8, 1.0)), redshift=True,
+         options={"head": "spline", "transform": "asinh"}),
 )  # fmt: skip
 
 
@@ -120,7 +124,21 @@ def _scaled(network: nn.Module, cells: tuple[int, ...], options: dict[str, Any])
     return ScaledImages(network, cells[0], options.get("transform", "standard"))
 
 
+_FEATURES = 16  #: numbers that each half of the joint network gives to what decodes them
+
+
+def _make_joint(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
+    from ..models.networks.joint import JointNetwork
+    from ..models.networks.resnet import MapResNet
+    from ..models.networks.sets import SetNetwork
+
+    galaxies = SetNetwork(columns=cells[0], summaries=cells[1], outputs=_FEATURES)
+    maps = _scaled(MapResNet(_FEATURES, cells[2], redshift=True, **_plain(options)), cells[2:], options)
+    return JointNetwork(galaxies, maps, _FEATURES, outputs)
+
+
 NETWORKS: dict[str, MakeNetwork] = {
+    "joint": _make_joint,
     "yan": _make_yan,
     "yan-multichannel": _make_yan_multichannel,
     "deepplanck": _make_deepplanck,
