@@ -96,6 +96,8 @@ def test_an_image_depends_on_its_key_alone(threads):
     whole = model.observe(images, redshift=z, items=items, seed=1, draw=6)
     part = model.observe(images[order], redshift=z[order], items=items[order], seed=1, draw=6, n_threads=threads)
     np.testing.assert_array_equal(part, whole[order])
+    sky = model.expected(np.zeros((2, 10, 30, 30)), redshift=[0.3, 0.3], items=[1, 2], seed=1)
+    assert (sky[0] != sky[1]).mean() > 0.5, "each image has its own sources"
     for other in ({"seed": 2}, {"draw": 7}):
         again = model.observe(images, **{"redshift": z, "items": items, "seed": 1, "draw": 6} | other)
         assert (again != whole).any(axis=(1, 2, 3)).all()

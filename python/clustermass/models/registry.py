@@ -16,6 +16,7 @@ _LEARNED = (
 _MAPS = (
     "yan-stars", "yan-xray-soft", "yan-xray-bolometric", "yan-compton-y", "yan-multichannel", "yan-compton-y-posterior",
     "map-resnet", "map-resnet-posterior",
+    "erosita-naive", "erosita-cnn", "erosita-outliers", "erosita-gaussian", "krippendorf-2024",
 )  # fmt: skip
 _MAPS_BY_REDSHIFT = ("deepplanck", "deepplanck-clean")
 #: name -> module relative to `clustermass.models`, class, and settings that go with the name

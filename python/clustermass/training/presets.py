@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DomainError
-from . import presets_maps, presets_posterior, presets_published
+from . import presets_erosita, presets_maps, presets_posterior, presets_published
 from .preset import MakeNetwork, Preset
 from .search import TRAINING, SearchSpace
 from .settings import TrainingSettings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 #: modules with `PRESETS` and `NETWORKS`, one a family; `SPACES`, where a search may change more than the training
-FAMILIES: tuple[Any, ...] = (presets_published, presets_posterior, presets_maps)
+FAMILIES: tuple[Any, ...] = (presets_published, presets_posterior, presets_maps, presets_erosita)
 PRESETS: dict[str, Preset] = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 NETWORKS: dict[str, MakeNetwork] = {name: make for family in FAMILIES for name, make in family.NETWORKS.items()}
 #: network, or name of one preset -> what a search may change

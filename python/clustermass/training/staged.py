@@ -56,7 +56,7 @@ def train_stages(
         result is kept where it lowers the validation loss. "head": a new output layer for the head, trained with the
         last hidden layer, everything before frozen.
     inputs, y, folds, settings
-        As for `train_members`; a stage has its own epochs and learning rate.
+        As for `train_members`; a stage has its own learning rate and epochs, at most those of `settings`.
     checkpoint : Path, optional
         Each stage keeps a file of its own: ``checkpoint`` and ``checkpoint.stage1`` ...
     **run
@@ -78,7 +78,7 @@ def train_stages(
     run.pop("prepare", None)  # weights and scales come from the stage before
     for number, stage in enumerate(stages, 1):
         file = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.stage{number}")
-        own = replace(settings, epochs=stage.epochs, learning_rate=stage.learning_rate)
+        own = replace(settings, epochs=min(stage.epochs, settings.epochs), learning_rate=stage.learning_rate)
         if stage.kind == "outliers":
             if not all(fold.validate.size for fold in folds):
                 raise DomainError("a stage 'outliers' needs a `patience`, so that there are validation clusters")
