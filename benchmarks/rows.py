@@ -6,7 +6,20 @@ import numpy as np
 
 import clustermass as cm
 
-from . import cases, caustics, dispersions, floor, jeans, kde, lightcones, observations, peers, support, training
+from . import (
+    cases,
+    caustics,
+    dispersions,
+    floor,
+    jeans,
+    kde,
+    lightcones,
+    map_sets,
+    observations,
+    peers,
+    support,
+    training,
+)
 from .arms import Arm, Row, close
 
 FIELD = {"shape": cases.SHAPE, "pixel_size": 1.0}
@@ -192,6 +205,7 @@ ROWS = {
     "E1": support.e1,
     "E3-caustic": caustics.e3_caustic,
     "E3-jeans": jeans.e3_jeans,
+    "M1": map_sets.m1,
     "M2": observations.m2,
     "T2": training.t2,
     "T3": training.t3,
