@@ -45,6 +45,9 @@ class Model:
     def __init__(self, where=slice(None), redshift=0.0):
         self.where, self.redshift = where, redshift
 
+    def observed(self, maps):
+        return maps
+
     def mass_function(self, device="auto"):
         def mass_of(images, redshift):
             picked = images[:, 0, self.where, self.where]
@@ -180,6 +183,17 @@ def test_the_folder_holds_figures_and_their_numbers(tmp_path):
     assert said["record"] == {"command": "clustermass explain"}
     assert any("published: 0.58 and 0.94" in text for text in said["sentences"])
     assert {"profiles.csv", "regions.csv", "correlations.csv"} <= set(said["tables"])
+
+
+def test_what_the_network_sees_is_explained_not_what_is_given():
+    class Telescope(Model):
+        def observed(self, maps):
+            return replace(maps.select(["compton_y"]), images=2 * maps.images[:, 1:])
+
+    given = sample(6)
+    found = explain_maps(Telescope(), given, bins=1, per_bin=2)
+    assert found.channels == ("compton_y",)
+    np.testing.assert_array_equal(found.images, 2 * given.images[found.sample_rows, 1:])
 
 
 def test_wrong_arguments_are_named():

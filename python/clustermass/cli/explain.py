@@ -68,7 +68,7 @@ def _explain_maps(args: argparse.Namespace, estimator: Any) -> int:
     from ..interpretation.maps import explain_maps
     from ..report.explanations import write_explanation
 
-    sample = read_map_sample(args.maps, estimator.channels)
+    sample = estimator.observed(read_map_sample(args.maps, estimator.preset.channels))
     line = ProgressLine("clusters", 1.0)
     start = time.monotonic()
     try:

@@ -35,6 +35,9 @@ class MapModel(Protocol):
     def name(self) -> str: ...
     @property
     def mass_definition(self) -> str: ...
+    def observed(self, maps: Any) -> Any:
+        """The maps as the network sees them: its channels, with the noise and beam of its telescope."""
+
     def mass_function(self, device: str = "auto") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         """A differentiable function of images (n, channel, row, column) and redshifts (n,) to log10 masses (n,)."""
 
@@ -111,7 +114,7 @@ def explain_maps(
     model : estimator of maps
         With `mass_function`, such as a fitted `MapEstimator`.
     sample : MapSample
-        With the channels of the model, in its order.
+        With the channels of the model; ideal maps are observed first as the model does it.
     bins : int
         Of log10 mass, of equal width between the lightest and the heaviest.
     per_bin : int
@@ -143,14 +146,16 @@ def explain_maps(
     if len(sample) == 0:
         raise BadInputError("`sample` must hold at least one map, got none")
     bins, per_bin = check.integer(bins, "bins", low=1), check.integer(per_bin, "per_bin", low=1)
-    mass_of = model.mass_function(device)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    mass_of, sample = model.mass_function(device), model.observed(sample)
     with torch.no_grad():
-        predicted = _in_parts(mass_of, sample)
+        predicted = _in_parts(mass_of, sample, device)
     true = masses_of(sample, model.mass_definition)
     known = np.where(np.isfinite(true), true, predicted)
     edges = np.linspace(known.min() - 1e-9, known.max() + 1e-9, bins + 1)
     rows, of_bin = _choose(known, edges, sample.host_id, per_bin)
-    found = [_explain_one(mass_of, sample, int(row), sigma, iterations) for row in _counted(rows, on_cluster)]
+    found = [_explain_one(mass_of, sample, int(row), sigma, iterations, device) for row in _counted(rows, on_cluster)]
     scale = sample.images.std(axis=(0, 2, 3), dtype=np.float64)
     maps = {name: np.stack([one[name] for one in found]) for name in METHODS}
     maps["saliency"] = (maps["saliency"] * scale[:, None, None]).astype(np.float32)
@@ -169,7 +174,7 @@ def explain_maps(
     )  # fmt: skip
 
 
-def _in_parts(mass_of: Callable[[Any, Any], Any], sample: MapSample) -> FloatArray:
+def _in_parts(mass_of: Callable[[Any, Any], Any], sample: MapSample, device: str) -> FloatArray:
     """Estimates of all maps."""
     import torch
 
@@ -178,26 +183,27 @@ def _in_parts(mass_of: Callable[[Any, Any], Any], sample: MapSample) -> FloatArr
     parts = []
     for low in range(0, len(sample), BATCH):
         here = slice(low, low + BATCH)
-        parts.append(mass_of(torch.as_tensor(sample.images[here]), _redshifts(sample, here)).double().cpu().numpy())
+        images = torch.as_tensor(sample.images[here]).to(device)
+        parts.append(mass_of(images, _redshifts(sample, here, device)).double().cpu().numpy())
     return np.concatenate(parts)
 
 
-def _redshifts(sample: MapSample, rows: Any) -> Any:
+def _redshifts(sample: MapSample, rows: Any, device: str) -> Any:
     import torch
 
-    return torch.as_tensor(np.asarray(sample.redshift[rows], np.float32))
+    return torch.as_tensor(np.asarray(sample.redshift[rows], np.float32)).to(device)
 
 
 def _explain_one(
-    mass_of: Callable[[Any, Any], Any], sample: MapSample, row: int, sigma: float, iterations: int
+    mass_of: Callable[[Any, Any], Any], sample: MapSample, row: int, sigma: float, iterations: int, device: str
 ) -> dict[str, Any]:
     """All methods on one map."""
     import torch
 
     from . import attribution
 
-    image = torch.as_tensor(sample.images[row : row + 1])
-    redshift = _redshifts(sample, slice(row, row + 1))
+    image = torch.as_tensor(sample.images[row : row + 1]).to(device)
+    redshift = _redshifts(sample, slice(row, row + 1), device)
 
     def of(images: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = mass_of(images, redshift.expand(len(images)))
