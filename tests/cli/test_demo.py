@@ -8,20 +8,27 @@ import pytest
 
 from clustermass.cli import demo, main
 from clustermass.data.clusters_file import read_clusters
+from clustermass.data.map_sample import read_map_sample
 from clustermass.data.maps_file import read_maps
 from clustermass.report.tables import read_csv
 
 pytest.importorskip("matplotlib")
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Figures are most of the time of a small run."""
-    monkeypatch.setattr("clustermass.report.figures.FIGURES", {})
-
-
 def run(folder, *words):
     return main.run(["demo", "--out", str(folder), "--size", "toy", *words])
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """A folder with the part on galaxies; figures of the report are left out, they are most of the time."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    folder = tmp_path_factory.mktemp("story")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clustermass.report.figures.FIGURES", {})
+        patch.setattr("clustermass.report.map_figures.FIGURES", {})
+        assert run(folder, "--only", "galaxies") == 0
+        yield folder
 
 
 def test_maps_of_the_snapshots_show_their_clusters(tmp_path, capsys):
@@ -39,29 +46,45 @@ def test_maps_of_the_snapshots_show_their_clusters(tmp_path, capsys):
     assert not (tmp_path / "report").exists()
 
 
-def test_galaxies_end_in_one_page_and_finished_steps_are_not_done_again(tmp_path, capsys, no_figures):
-    pytest.importorskip("torch", reason="torch is not installed")
-    assert run(tmp_path, "--only", "galaxies") == 0
-    shown = capsys.readouterr().out
-    assert shown.count("\ntook ") == 5
-    assert str(tmp_path / "report" / "report.html") in shown.splitlines()[-1]
-    rows = {row["estimator"]: row for row in read_csv(tmp_path / "report" / "dynamical.csv")}
+def test_galaxies_end_in_one_page_and_finished_steps_are_not_done_again(story, capsys):
+    rows = {row["estimator"]: row for row in read_csv(story / "report" / "dynamical.csv")}
     assert list(rows) == ["m-sigma (pure)", "cnn-2d", "m-sigma"]
-    page = (tmp_path / "report" / "report.html").read_text()
-    clusters = read_clusters(tmp_path / "clusters.hdf5", "contaminated")
+    page = (story / "report" / "report.html").read_text()
+    clusters = read_clusters(story / "clusters.hdf5", "contaminated")
     assert f"{int(clusters.is_flat.sum()):,} observations" in page
     assert "A periodic box of 125 Mpc/h" in page
-    assert "{" not in (tmp_path / "notes.md").read_text()
+    assert "{" not in (story / "notes.md").read_text()
     assert re.search(r"measured order is (not )?the published one", page)
+    assert page.count("<h3>cnn-2d</h3>") == 1  # what it looks at
 
-    (tmp_path / "report" / "cnn-2d.safetensors").unlink()
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.hdf5")}
-    assert run(tmp_path, "--only", "galaxies") == 0
+    explained = story / "report" / "explain" / "cnn-2d" / "saliency.json"
+    explained.unlink()
+    before = {p: p.stat().st_mtime_ns for p in story.glob("*.hdf5")}
+    assert run(story, "--only", "galaxies") == 0
     again = capsys.readouterr().out
-    assert again.count("finished before") == 4
+    assert again.count("finished before") == 5
     assert again.count("\ntook ") == 1
-    assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.hdf5")} == before
-    assert (tmp_path / "report" / "cnn-2d.safetensors").exists()
+    assert str(story / "report" / "report.html") in again.splitlines()[-1]
+    assert {p: p.stat().st_mtime_ns for p in story.glob("*.hdf5")} == before
+    assert explained.exists()
+
+
+def test_maps_of_the_same_clusters_join_the_page(story, capsys):
+    assert run(story, "--only", "maps") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("finished before") == 2  # universe and clusters
+    maps = read_map_sample(story / "maps.h5")
+    clusters = read_clusters(story / "clusters.hdf5", "pure")
+    assert set(maps.host_id.tolist()) <= set(clusters.host_id.tolist())
+    (row,) = read_csv(story / "report" / "maps.csv")
+    assert row["estimator"] == "yan-compton-y"
+    assert row["n_maps"] > 0
+    page = (story / "report" / "report.html").read_text()
+    assert page.index("Masses from galaxies") < page.index("Masses from maps") < page.index("<h3>yan-compton-y</h3>")
+    assert "20 x 20 pixels" in page
+    why = story / "report" / "explain" / "yan-compton-y"
+    assert (why / "examples_compton_y.png").stat().st_size > 10_000
+    assert max(abs(r["completeness_error_dex"]) for r in read_csv(why / "clusters.csv")) < 0.05
 
 
 def test_a_step_done_again_repeats_what_follows(tmp_path, monkeypatch):

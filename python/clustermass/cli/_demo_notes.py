@@ -49,6 +49,15 @@ interlopers look like. Here it had {n_flat:,} observations and {epochs} epochs; 
 20. Its intervals come from estimates of clusters that it had not seen, and are not called calibrated below 2,000 of
 them.
 """
+_MAPS = """
+## yan-compton-y
+
+The network of Yan et al. 2020 on maps of the Sunyaev-Zel'dovich effect (Compton y) of the same clusters: gas is
+painted on the haloes with published profiles, scatter and mergers (`clustermass mock gas`), seen with the noise and
+the beam of the paper. Here the maps have {pixels} x {pixels} pixels where the paper has 120 x 120, and training
+takes {map_epochs} epochs where the paper takes 1000; {map_folds} of the ten rounds of the cross-validation are
+done. Below, the same network explained: which pixels move its estimate.
+"""
 
 
 def write_notes(path: Path, folder: Path, size: Size) -> None:
@@ -60,11 +69,13 @@ def write_notes(path: Path, folder: Path, size: Size) -> None:
 
     clusters = read_clusters(folder / "clusters.hdf5", "contaminated")
     words = {
-        "box": size.box, "epochs": size.epochs, "n_hosts": int(np.unique(clusters.host_id).size),
+        "box": size.box, "epochs": size.epochs, "pixels": size.pixels, "map_epochs": size.map_epochs,
+        "map_folds": size.map_folds, "n_hosts": int(np.unique(clusters.host_id).size),
         "n_flat": int(clusters.is_flat.sum()), "n_test": int(clusters.is_test.sum()),
     }  # fmt: skip
     made = folder / "report" / "predictions"
     text = _GENERAL
+    text += _MAPS if (made / "yan-compton-y-maps.hdf5").is_file() else ""
     text += _GALAXIES if (made / "cnn-2d-contaminated.hdf5").is_file() else ""
     with atomic_path(path) as part:
         part.write_text(text.format(**words), encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 from ._demo_notes import write_notes
 from ._progress import duration
 
-PARTS = ("snapshot", "galaxies")
+PARTS = ("snapshot", "galaxies", "maps")
 STEPS = "steps.json"  #: in the folder: what is finished
 SNAPSHOT = "demo_snapshot.hdf5"
 
@@ -24,12 +24,17 @@ class Size:
     box: float  #: side of the universe [Mpc/h]
     density: float  #: of the flat mass function that networks learn from [(h/Mpc)^3 per dex]
     epochs: int  #: of the network on galaxies
+    pixels: int  #: of a side of the maps of 20 arcmin
+    particles: int  #: of the gas of a cluster
+    map_epochs: int
+    map_folds: int
+    explained: int  #: clusters of each mass bin
     bootstrap: int = 200
 
 
 SIZES = {
-    "demo": Size(250.0, 2e-4, 20),
-    "toy": Size(125.0, 2e-5, 1, 10),  # for tests
+    "demo": Size(250.0, 3e-4, 20, 60, 4000, 30, 5, 4),
+    "toy": Size(125.0, 3e-4, 1, 20, 300, 1, 2, 1, 10),  # for tests
 }
 
 
@@ -47,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo", metavar="DIR", help="folder for the files (demo); finished steps "
                         "there are not done again")  # fmt: skip
     parser.add_argument("--only", choices=PARTS, help="one part: snapshot (maps of a simulation), galaxies (M-sigma "
-                        "and a network on galaxies)")  # fmt: skip
+                        "and a network on galaxies), maps (a network on maps)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="random seed (1)")
     parser.add_argument("--size", default="demo", choices=tuple(SIZES), help=argparse.SUPPRESS)
 
@@ -75,7 +80,8 @@ def execute(args: argparse.Namespace) -> int:
 
 def plan(folder: Path, size: Size, seed: int) -> list[Step]:
     """All steps, in order."""
-    return [*_snapshot(folder, seed), *_clusters(folder, size, seed), *_galaxies(folder, size, seed)]
+    return [*_snapshot(folder, seed), *_clusters(folder, size, seed), *_galaxies(folder, size, seed),
+            *_maps(folder, size, seed)]  # fmt: skip
 
 
 def _snapshot(folder: Path, seed: int) -> list[Step]:
@@ -99,7 +105,7 @@ def _snapshot(folder: Path, seed: int) -> list[Step]:
 def _clusters(folder: Path, size: Size, seed: int) -> list[Step]:
     """A universe and its clusters as observed."""
     universe, clusters, picture = (str(folder / name) for name in ("universe.hdf5", "clusters.hdf5", "clusters.png"))
-    both, random = ("galaxies",), ("--seed", str(seed), "--overwrite")
+    both, random = ("galaxies", "maps"), ("--seed", str(seed), "--overwrite")
     return [
         Step(both, ("mock", "universe", universe, "--box-size", f"{size.box:g}", *random), (universe,)),
         Step(both, ("catalog", universe, clusters, "--target-density", f"{size.density:g}", *random), (clusters,)),
@@ -117,7 +123,29 @@ def _galaxies(folder: Path, size: Size, seed: int) -> list[Step]:
                     str(size.bootstrap), "--out", str(report)), tuple(tables)),
         Step(mine, ("train", "cnn-2d", clusters, "--epochs", str(size.epochs), "--seed", str(seed),
                     "--allow-uncalibrated", "--out", str(report)), (str(report / "cnn-2d.safetensors"),)),
+        Step(mine, ("explain", str(report / "cnn-2d.safetensors"), clusters, "--bins", "3", "--clusters",
+                    str(size.explained), "--out", str(report / "explain" / "cnn-2d")),
+             (str(report / "explain" / "cnn-2d" / "saliency.json"),)),
     ]  # fmt: skip
+
+
+def _maps(folder: Path, size: Size, seed: int) -> list[Step]:
+    """Gas on the same clusters, maps of it, a network on them and what it looks at."""
+    universe, clusters, maps = folder / "universe.hdf5", folder / "clusters.hdf5", folder / "maps.h5"
+    report, picture = folder / "report", folder / "maps.png"
+    model, why = report / "yan-compton-y.safetensors", report / "explain" / "yan-compton-y"
+    mine = ("maps",)
+    paint = ("mock", "gas", str(universe), str(maps), "--clusters", str(clusters), "--max-views", "3", "--pixels",
+             str(size.pixels), "--particles", str(size.particles), "--seed", str(seed), "--overwrite")  # fmt: skip
+    train = ("train", "yan-compton-y", str(maps), "--epochs", str(size.map_epochs), "--folds", str(size.map_folds),
+             "--seed", str(seed), "--allow-uncalibrated", "--out", str(report))  # fmt: skip
+    explain = ("explain", str(model), str(maps), "--clusters", str(size.explained), "--out", str(why))
+    return [
+        Step(mine, paint, (str(maps),)),
+        Step(mine, ("preview", str(maps), "--out", str(picture)), (str(picture),)),
+        Step(mine, train, (str(model),)),
+        Step(mine, explain, (str(why / "explanation.json"),)),
+    ]
 
 
 def _run_all(folder: Path, steps: list[Step]) -> int:

@@ -79,6 +79,12 @@ class SubsampleTable:
     def __len__(self) -> int:
         return int(self.host_id.size)
 
+    @classmethod
+    def empty(cls) -> SubsampleTable:
+        """No rows: of estimators that read no galaxies."""
+        none = np.empty(0, np.int64)
+        return cls(none, none, none, none, np.empty(0), np.empty((0, 1)))
+
     @property
     def mean(self) -> FloatArray:
         """epsilon^(r) of equation 8 of Abbas 2019: log10 of the mean mass of the sub-samples over the full one."""
@@ -291,6 +297,12 @@ class VelocityErrorTable:
 
     def __len__(self) -> int:
         return int(self.host_id.size)
+
+    @classmethod
+    def empty(cls) -> VelocityErrorTable:
+        """No rows: of estimators that read no galaxies."""
+        none = np.empty(0, np.int64)
+        return cls(none, none, np.empty(0), np.empty(0), np.empty(0))
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The table by column, for a file."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..data.atomic import atomic_path
 from ..errors import FileFormatError
 from ..evaluation.predictions import Predictions, read_predictions
@@ -38,9 +36,7 @@ def read_evaluated(path: Path) -> Evaluated:
     """One file of predictions, with its tables of robustness; maps have none."""
     predictions, extra = read_predictions(path)
     if predictions.kind == MAPS:
-        none = np.empty(0, np.int64)
-        subsamples = SubsampleTable(none, none, none, none, np.empty(0), np.empty((0, 0)))
-        return Evaluated(path, predictions, subsamples, VelocityErrorTable(none, none, *[np.empty(0)] * 3))
+        return Evaluated(path, predictions, SubsampleTable.empty(), VelocityErrorTable.empty())
     try:
         return Evaluated(
             path,
@@ -67,9 +63,10 @@ def read_folder(folder: Path) -> list[Evaluated]:
     if not paths:
         raise FileNotFoundError(f"there are no predictions in {folder / PREDICTIONS}: run `clustermass evaluate` first")
     found = [read_evaluated(path) for path in paths]
-    first: dict[bool, Evaluated] = {}
+    first: dict[str, Evaluated] = {}
     for item in found:
-        other = first.setdefault(item.predictions.kind == MAPS, item)
+        kind = item.predictions.kind
+        other = first.setdefault("galaxies" if kind in ("pure", "contaminated") else kind, item)
         if input_hash(item) != input_hash(other):
             raise FileFormatError(
                 f"{item.path} and {other.path} were made from different catalogues: evaluate one of them again, or "

@@ -17,7 +17,12 @@ from .notes import to_html
 from .page import cell, figure, order_table
 from .tables import order_rows, write_csv
 
-_MAX_JSON = 1_000_000  #: bytes of an `explanation.json`
+_MAX_JSON = 1_000_000  #: bytes of one of `_FILES`
+_FILES = ("saliency.json", "explanation.json")  #: of networks on galaxies, and on maps
+_GALAXIES = (
+    "By bin of estimated mass: the galaxies of one cluster and what each does to its mass (red raises), the gradient "
+    "on its map of phase space, the mean map of the bin, and influence by velocity; numbers in galaxies.csv."
+)
 CONVENTION = (
     f"M_pred / M_true - 1 in percent, test maps with {MAP_RANGE[0]:g} < log10 M_true [Msun] < {MAP_RANGE[1]:g}; rms "
     "about the mean; errors by bootstrap of clusters; by redshift (M_pred - M_true) / M_pred of all test maps"
@@ -121,11 +126,9 @@ def looked_at_sections(folder: Path) -> list[str]:
     Raises
     ------
     FileFormatError
-        If an `explanation.json` is damaged.
+        If the file of one is damaged.
     """
-    places = sorted((folder / "explain").glob("explanation.json")) + sorted(
-        (folder / "explain").glob("*/explanation.json")
-    )
+    places = [place for name in _FILES for place in sorted((folder / "explain").glob(f"**/{name}"))]
     parts = [_looked_at(place) for place in places]
     return ["<h2>What the networks look at</h2>", *parts] if parts else []
 
@@ -135,8 +138,11 @@ def _looked_at(place: Path) -> str:
         raise FileFormatError(f"{place} is larger than {_MAX_JSON} bytes")
     try:
         found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-        title, sentences = str(found["estimator"]), [str(text) for text in found["sentences"]]
-        figures = [(place.parent / Path(str(one["file"])).name, str(one["caption"])) for one in found["figures"]]
+        title, sentences = str(found.get("estimator", place.parent.name)), [str(text) for text in found["sentences"]]
+        named = (
+            found["figures"] if place.name == "explanation.json" else [{"file": "saliency.png", "caption": _GALAXIES}]
+        )
+        figures = [(place.parent / Path(str(one["file"])).name, str(one["caption"])) for one in named]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise FileFormatError(f"{place}: not an explanation: {exc}") from exc
     items = "".join(f"<li>{html.escape(text)}</li>" for text in sentences)
