@@ -19,6 +19,7 @@ from clustermass.training.presets import PRESETS, find_preset, find_space
 from clustermass.training.search import Choice, Range, SearchSpace, combinations
 from clustermass.training.tune import _Search, tune_preset
 from tests.evaluation.toys import write_catalogue
+from tests.training.test_map_estimator import maps
 
 OPTIONS = dict(settings=dict(epochs=4), device="cpu")
 TRIED = ("learning_rate", "weight_decay", "batch_size", "dropout", "units", "filters")
@@ -26,7 +27,7 @@ TRIED = ("learning_rate", "weight_decay", "batch_size", "dropout", "units", "fil
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
-    return write_catalogue(tmp_path_factory.mktemp("tune") / "clusters.hdf5", n_hosts=60)
+    return write_catalogue(tmp_path_factory.mktemp("tune") / "clusters.hdf5", n_hosts=40)
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,13 @@ def test_values_that_cannot_be_trained_end_a_trial_and_not_the_search(tmp_path, 
     assert found.best["trial"] == 1
 
 
+def test_networks_on_maps_are_searched_alike(tmp_path):
+    sample = maps(90, pixels=24, split=np.arange(90) % 3, is_flat=np.ones(90, bool))
+    found = tune_preset("yan-stars", sample, tmp_path, trials=2, settings=dict(epochs=1), device="cpu")
+    assert [row["state"] for row in found.trials] == ["complete", "complete"]
+    assert np.isfinite(losses(found)).all()
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_lies_in_its_search_space(name):
     """The first trial of a search is the preset as it is, so nothing of it may be missing."""
@@ -165,6 +173,10 @@ def test_bad_requests_are_named(tmp_path, clusters):
         tune_preset("cnn-1d", clusters, tmp_path, settings=dict(learning_rate=1e-3))
     with pytest.raises(BadInputError, match="training split"):
         tune_preset("cnn-1d", clusters.only(slice(0, 30)), tmp_path)
+    with pytest.raises(BadInputError, match="must know its split"):
+        tune_preset("yan-stars", maps(30), tmp_path)
+    with pytest.raises(DomainError, match="bins of redshift"):
+        tune_preset("deepplanck", maps(30), tmp_path)
     with pytest.raises(DomainError, match="low < high"):
         Range(2.0, 1.0)
     with pytest.raises(DomainError, match="not in the search space"):

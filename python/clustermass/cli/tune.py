@@ -19,7 +19,8 @@ EXIT_OK, EXIT_PARTIAL = 0, 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to search, how long, and where to keep it."""
     parser.add_argument("preset", help="what to search settings for: cnn-2d, set-posterior and others")
-    parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`")
+    parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; of maps, from "
+                        "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the search; a stopped search goes on "
                         "from there, several processes may share it")  # fmt: skip
     parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="observations to "
@@ -37,13 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Search; write the table, the best settings and the figure after every trial."""
-    from ..data.clusters_file import read_clusters
     from ..data.provenance import hash_files
     from ..training.presets import PRESETS
     from ..training.tune import tune_preset
 
     preset = options.nearest(args.preset, tuple(PRESETS), "the preset")
-    clusters = read_clusters(args.clusters, args.kind)
+    clusters = _clusters(args, PRESETS[preset])
     folder = Path(args.out)
     about = {
         "command": shlex.join(["clustermass", *args.words]),
@@ -78,6 +78,17 @@ def execute(args: argparse.Namespace) -> int:
     print("  ".join(f"{name} {value}" for name, value in found.best["values"].items()))
     print(about["train"])
     return EXIT_OK
+
+
+def _clusters(args: argparse.Namespace, preset: Any) -> Any:
+    """Observations of galaxies, or maps for a network on maps."""
+    if preset.inputs == "maps":
+        from ..data.map_sample import read_map_sample
+
+        return read_map_sample(args.clusters, preset.channels)
+    from ..data.clusters_file import read_clusters
+
+    return read_clusters(args.clusters, args.kind)
 
 
 def _own(found: Any) -> str:

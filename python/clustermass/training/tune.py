@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,11 @@ class _Data:
     def __init__(self, clusters: Any, repeats: int, preset: str) -> None:
         from ..models.registry import make_estimator
 
+        model: Any = make_estimator(preset)
+        if hasattr(model, "_edges"):
+            raise DomainError(f"{preset!r} is one network for each of some bins of redshift, which is not searched")
+        if clusters.split is None or clusters.is_flat is None:
+            raise BadInputError("`clusters` must know its split and its flat mass function")
         side, flat = np.asarray(clusters.split), np.asarray(clusters.is_flat, bool)
         rows = np.flatnonzero(flat & (side < 2))
         self.clusters = clusters.only(rows)
@@ -155,7 +160,6 @@ class _Data:
                     f"`clusters` has {own.size} rows of the flat mass function in its {name} split; a search needs "
                     f"{MIN_ROWS}"
                 )
-        model: Any = make_estimator(preset)
         self.masses = np.asarray(model._masses(self.clusters), np.float64)
         self.repeats = repeats
 
@@ -287,21 +291,16 @@ class _Search:
     ) -> float:
         """Held-out loss: at the end, or the lowest where training keeps the best epoch; the mean of the repeats."""
         from ..models.registry import make_estimator
-        from .loop import Fold, train_members
 
         settings, options = divided(values)
         model: Any = make_estimator(
-            self.preset.name, settings=self.fixed | settings, options=options, device=device, n_threads=n_threads
-        )
-        low, high = data.masses[data.train].min(), data.masses[data.train].max()
-        y = np.tile((2 * (data.masses - low) / (high - low) - 1).astype(np.float32), (data.repeats, 1))
-        torch_device = model._device()
-        trained = train_members(
-            model._network, model._inputs(data.clusters, torch_device), y,
-            [Fold(data.train, data.validate)] * data.repeats, model.settings, device=torch_device,
+            self.preset.name, settings=self.fixed | settings, options=options, device=device, n_threads=n_threads,
             checkpoint=checkpoint, on_epoch=lambda number, history: self._report(trial, history),
         )  # fmt: skip
-        losses = np.asarray(trained.history.validate)
+        model.preset = replace(model.preset, stages=())  # what comes after the first training is not searched
+        model._held_out = lambda rows, host: (data.train, data.validate)
+        found = model.fit_folds(data.clusters, [np.arange(len(data.clusters))] * data.repeats)
+        losses = np.asarray(found[0].history.validate)
         loss = float(np.mean(losses.min(axis=0) if model.settings.patience else losses[-1]))
         if not np.isfinite(loss):
             raise TrainingError(f"the held-out loss is {loss}")
