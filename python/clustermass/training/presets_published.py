@@ -38,9 +38,8 @@ PRESETS = (
         {"head": "gaussian", "version": "final", "dropout": 0.1, "passes": 50},
     ),
     Preset(
-        "neural-flow", "Kodi Ramanah et al. 2020, MNRAS 499, 1985", "kodi-ramanah-2020",
-        TrainingSettings(epochs=50, learning_rate=5e-4, schedule="cosine", patience=10), "dense",
-        {"head": "maf"},
+        "neural-flow", "Kodi Ramanah et al. 2020, MNRAS 499, 1985", "ho2019-2d",
+        TrainingSettings(epochs=30, schedule="cosine", patience=10), "cnn-2d", {"head": "maf", "dropout": 0.25},
     ),
     Preset(
         "cnn-3d", "Kodi Ramanah et al. 2021, MNRAS 501, 4080", "kodi-ramanah-2021",
@@ -68,15 +67,7 @@ def _cnn_3d(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn
     return CNN3D(outputs=outputs, **options)
 
 
-def _dense(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
-    from torch import nn
-
-    from ..models.networks.layers import dense
-
-    return nn.Sequential(nn.Flatten(), dense([cells[0] * cells[1], 128, 64], **options), nn.Linear(64, outputs))
-
-
-NETWORKS: dict[str, MakeNetwork] = {"cnn-1d": _cnn_1d, "cnn-2d": _cnn_2d, "cnn-3d": _cnn_3d, "dense": _dense}
+NETWORKS: dict[str, MakeNetwork] = {"cnn-1d": _cnn_1d, "cnn-2d": _cnn_2d, "cnn-3d": _cnn_3d}
 
 _HO: dict[str, Range | Choice] = TRAINING | {
     "dropout": Range(0.0, 0.5, start=0.25),
@@ -91,5 +82,4 @@ SPACES = {
     "cnn-2d": SearchSpace(
         _HO | {"filters": Choice(_FILTERS_2D, start=(24, 10))}, combinations(_HO_GRID | {"filters": _FILTERS_2D})
     ),
-    "dense": SearchSpace(TRAINING | {"dropout": Range(0.0, 0.5, start=0.0)}),
 }
