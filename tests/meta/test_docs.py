@@ -53,6 +53,7 @@ NEED_TORCH = (
     "models.networks.",
     "training.loop",
     "training.members",
+    "training.map_inputs",
     "interpretation.attribution",
 )
 

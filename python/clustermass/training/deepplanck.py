@@ -37,6 +37,13 @@ class DeepPlanck(Estimator):
     Make one with `from_released_weights`. The files are ``weights/bestmodel-1.h5`` to ``-4.h5`` of the authors'
     repository, one for each bin of redshift: (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1].
 
+    Parameters
+    ----------
+    weights : mapping of str to float32 array
+        As the module `clustermass.models.networks.deepplanck` names them.
+    redshift_bin : {1, 2, 3, 4}
+        Which of the four.
+
     Notes
     -----
     Maps have 96 x 96 pixels of about 1.8 arcmin with the noise and the beam of Planck; other maps of that size go in,
