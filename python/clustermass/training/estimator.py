@@ -65,7 +65,7 @@ class LearnedEstimator(Estimator):
     -----
     Networks with dropout are trained with its noise and predict without it. Behind a ReLU noise raises the mean, so
     that predictions come out shifted: by 0.04 to 0.15 dex for "cnn-2d", another shift for each run. The mean residual
-    over the clusters of training is therefore taken off the points that networks predict.
+    over the clusters of training is therefore taken off the points, and the densities, that networks predict.
     """
 
     needs_fit = True
@@ -93,7 +93,7 @@ class LearnedEstimator(Estimator):
         self._scale = (np.nan, np.nan)  # log10 masses that -1 and 1 stand for
         self._support: dict[str, list[float]] = {}
         self._error = 0.0  # of a point, in dex: standard deviation over the clusters it was trained on
-        self._offset = 0.0  # of a point, in dex: mean over the clusters it was trained on, taken back
+        self._offset = 0.0  # mean residual over the clusters it was trained on [dex], taken back
         #: intervals of a point, measured on held-out clusters (`train_model`)
         self.joint: JointDensityPosterior | None = None
         #: distribution of the masses of training: every posterior carries it, `MassPosterior.reweighted` takes it out
@@ -205,8 +205,9 @@ class LearnedEstimator(Estimator):
                 for name, values in described.items()
             }
             one.history = trained.history
-            if self._gives_points:
-                residual = one._means(one._load().to(device), source, fold.train) - masses[fold.train]
+            network = one._load().to(device)
+            if self._gives_points or self._is_shifted(network):
+                residual = one._means(network, source, fold.train) - masses[fold.train]
                 one._offset, one._error = float(np.mean(residual)), float(np.std(residual))
             if np.ptp(masses[fold.train]) > 0:
                 one.prior = MassPrior.of_masses(masses[fold.train])
@@ -236,7 +237,8 @@ class LearnedEstimator(Estimator):
             error = np.where(np.isnan(mean), np.nan, self._error)
             return MassPosterior.from_gaussian(mean, error, self.mass_definition, flags=flags)
         grid = np.linspace(self._scale[0] - MARGIN, self._scale[1] + MARGIN, GRID)
-        y = torch.as_tensor(2 * (grid - self._scale[0]) / (self._scale[1] - self._scale[0]) - 1, dtype=torch.float32)
+        at = grid + self._offset  # where the network, with its shift, puts these masses
+        y = torch.as_tensor(2 * (at - self._scale[0]) / (self._scale[1] - self._scale[0]) - 1, dtype=torch.float32)
         density = np.full((n, GRID), np.nan)
         if enough.size:
             with torch.no_grad():
@@ -252,6 +254,12 @@ class LearnedEstimator(Estimator):
     @property
     def _gives_points(self) -> bool:
         return bool(self.preset.options["head"] == "point")
+
+    def _is_shifted(self, network: Any) -> bool:
+        """Whether there was noise in training that prediction leaves out."""
+        dropout = _import_torch().nn.Dropout
+        has_noise = any(isinstance(part, dropout) and part.p > 0 for part in network.modules())
+        return has_noise and int(self.preset.options.get("passes", 1)) == 1
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Settings, scales and support; weights."""
