@@ -1,9 +1,12 @@
 """`clustermass train`: the model, its evaluation, its log; refusal to export what is not calibrated; going on."""
 
 import json
+import re
+import shutil
 import sys
 import types
 
+import h5py
 import numpy as np
 import pytest
 
@@ -19,6 +22,7 @@ from clustermass.evaluation.robustness import RobustnessPlan  # noqa: E402
 from clustermass.evaluation.runs import code_hash, run_record  # noqa: E402
 from clustermass.models.store import load_estimator, read_estimator_record  # noqa: E402
 from clustermass.report.tables import read_csv  # noqa: E402
+from tests.clusters import block, write_clusters  # noqa: E402
 from tests.evaluation.toys import write_catalogue  # noqa: E402
 
 
@@ -149,6 +153,38 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path, catalogue, caps
     train(catalogue, out, "--epochs", "1")
     assert train(catalogue, out, "--epochs", "2") == 3
     assert "remove it to start anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--device", "cuda:99"], "`device`"), (["--folds", "11"], "`folds` must be >= 2 and <= 10, got 11")],
+)
+def test_what_cannot_be_is_said_in_one_line(tmp_path, catalogue, capsys, words, message):
+    assert run(["train", "cnn-1d", str(catalogue), "--out", str(tmp_path / "x"), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_catalogues_that_nothing_can_be_learned_from_are_refused(tmp_path, catalogue, capsys):
+    """A velocity that is no number; no observations; too few of them."""
+    shutil.copy(catalogue, tmp_path / "nan.hdf5")
+    with h5py.File(tmp_path / "nan.hdf5", "a") as file:
+        file["contaminated/galaxies/velocity"][5] = np.nan
+    write_clusters(tmp_path / "empty.hdf5", [block(np.random.default_rng(1), np.zeros(0, int))])
+    write_catalogue(tmp_path / "tiny.hdf5", n_hosts=2)
+    for name, message in (("nan", "must be finite, got 1 of"), ("empty", "got none"), ("tiny", "outside fold 0")):
+        assert train(tmp_path / f"{name}.hdf5", tmp_path / "out", "--epochs", "1", "--folds", "2") == 3
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_help_names_every_network(command, capsys):
+    from clustermass.training.presets import PRESETS
+
+    with pytest.raises(SystemExit):
+        run([command, "--help"])
+    shown = re.sub(r"-\s+", "-", capsys.readouterr().out).split()
+    named = {word.strip(",;()") for word in shown}
+    assert {name for name, preset in PRESETS.items() if preset.inputs != "joint"} <= named
 
 
 def test_wrong_words_end_before_any_work(tmp_path, catalogue, capsys):

@@ -63,6 +63,20 @@ def test_a_galaxy_of_weight_two_counts_as_two():
     torch.testing.assert_close(network()(galaxies, weight, owner, summary), twice)
 
 
+def test_windows_are_counted_in_logarithms():
+    """By hand, one cluster at a time: ln(1 + number seen) and the mean value seen."""
+    galaxies, weight, owner, summary = batch()
+    net = network()
+    out = net(galaxies, weight, owner, summary)
+    for row in range(3):
+        encoded = net.encode(galaxies[owner == row])
+        seen, value = 1 / (1 + torch.exp(-net.gate(encoded))), net.value(encoded)
+        number = seen.sum(0)
+        pooled = torch.cat([torch.log(1 + number) - 2.5, (seen * value).sum(0) / (1 + number), summary[row]])
+        expected = net.output(net.decode(pooled)) + net.straight(summary[row])
+        torch.testing.assert_close(out[row], expected)
+
+
 def test_clusters_do_not_see_each_other_and_may_be_empty():
     galaxies, weight, owner, summary = batch()
     out = network()(galaxies, weight, owner, summary)

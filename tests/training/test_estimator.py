@@ -198,5 +198,19 @@ def test_bad_requests_are_named():
         make_estimator("cnn-1d", settings=dict(learning_rat=1))
     with pytest.raises(DomainError, match="fold 0"):
         make_estimator("cnn-1d", device="cpu").fit(clusters(1))
-    with pytest.raises(DomainError, match="device"):
-        make_estimator("cnn-1d", device="abacus").fit(clusters(20))
+    for device in ("abacus", "cuda:99"):
+        with pytest.raises(DomainError, match="device"):
+            make_estimator("cnn-1d", device=device).fit(clusters(20))
+
+
+@pytest.mark.parametrize(("name", "head"), [("cnn-1d", "nsf"), ("cnn-2d", "spline"), ("set-posterior", "maf")])
+def test_any_embedding_takes_any_flow(name, head, tmp_path):
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    data = clusters(40)
+    estimator = make_estimator(name, settings=dict(epochs=2, batch_size=20), options=dict(head=head), device="cpu")
+    got = estimator.fit(data).predict(data)
+    assert got.density is not None
+    assert (got.upper > got.lower).all()
+    save_estimator(tmp_path / "model.safetensors", estimator)
+    again = load_estimator(tmp_path / "model.safetensors").predict(data)
+    np.testing.assert_array_equal(again.density, got.density)

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("safetensors")
 
 from clustermass.errors import FileFormatError, TrainingError  # noqa: E402
+from clustermass.features.keys import mixed_seed  # noqa: E402
 from clustermass.models.networks.heads import FlowHead, GaussianHead, MassNetwork  # noqa: E402
 from clustermass.training.loop import Fold, train_members  # noqa: E402
 from clustermass.training.members import Members, bound_weights  # noqa: E402
@@ -83,9 +84,10 @@ def test_stacked_convolutions_are_those_of_each_member(name):
             torch.testing.assert_close(members.parameters[key].grad[member], value.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_a_stopped_run_ends_with_the_same_bits(problem, tmp_path):
+@pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
+def test_a_stopped_run_ends_with_the_same_bits(problem, tmp_path, optimiser):
     inputs, y = problem
-    settings = TrainingSettings(epochs=6, batch_size=40, patience=4, seed=5)
+    settings = TrainingSettings(epochs=6, batch_size=40, patience=4, seed=5, optimiser=optimiser)
     args = (lambda: make(GaussianHead), inputs, np.tile(y, (3, 1)), folds(), settings)
     whole = train_members(*args, device=CPU)
     path = tmp_path / "run.checkpoint"
@@ -157,6 +159,48 @@ def test_patience_keeps_the_best_epoch(problem):
     losses = np.array(got.history.validate)[:, 0]
     assert got.epochs == [int(np.argmin(losses)) + 1]
     assert losses.size == got.epochs[0] + 3 < 200
+
+
+def test_a_member_that_has_stopped_stays_as_it_was(problem):
+    """It would not have seen that its loss falls again while others go on."""
+    inputs, y = problem
+    settings = TrainingSettings(epochs=40, batch_size=40, learning_rate=0.02, patience=1, seed=5)
+    got = train_members(make, inputs, np.tile(y, (3, 1)), folds(3), settings, device=CPU)
+    losses, expected = np.array(got.history.validate), []
+    for member in range(3):
+        best = 0
+        while best + 1 < len(losses) and losses[best + 1, member] < losses[best, member]:
+            best += 1
+        expected.append(best + 1)
+    assert expected != (losses.argmin(axis=0) + 1).tolist(), "else this shows nothing"
+    assert got.epochs == expected
+
+
+def test_rmsprop_is_that_of_keras(problem):
+    """Two steps by hand: v = 0.9 v + 0.1 g^2, w = w - rate g / (sqrt(v) + 1e-7)."""
+    inputs, y = problem
+    one = [Fold(np.arange(40), np.arange(0))]
+    settings = dict(batch_size=40, learning_rate=0.01, optimiser="rmsprop", decay=0.0, flip=False, seed=2)
+
+    def plain():
+        return make(dropout=0.0)
+
+    states = []
+    for epochs in (1, 2):  # of one step each
+        found = train_members(plain, inputs, y[None], one, TrainingSettings(epochs=epochs, **settings), device=CPU)
+        states += found.states
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mixed_seed(2, 0))
+        network = plain()
+    square = {name: torch.zeros_like(value) for name, value in network.named_parameters()}
+    for state in states:
+        network.zero_grad()
+        network(torch.as_tensor(y[:40]), inputs.values[:40]).mean().backward()
+        with torch.no_grad():
+            for name, value in network.named_parameters():
+                square[name] = 0.9 * square[name] + 0.1 * value.grad**2
+                value -= 0.01 * value.grad / (square[name].sqrt() + 1e-7)
+                torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_max_norm_bounds_all_weights_but_the_last_layer(problem):

@@ -66,6 +66,16 @@ def test_a_search_begins_with_the_preset_ends_bad_trials_early_and_never_sees_th
     assert tried(other)[1] != tried(found)[1]
 
 
+def test_hosts_that_validate_lend_no_interlopers(clusters):
+    """Within the folds of the cross-validation those of both sides would mix."""
+    from clustermass.training.tune import _Data
+
+    data = _Data(clusters, 1, "cnn-1d")
+    assert len(np.unique(clusters.fold)) > 2
+    assert set(data.clusters.fold[data.train]) == {0}
+    assert set(data.clusters.fold[data.validate]) == {1}
+
+
 KILLED = """
     import os, signal, sys, torch
     from clustermass.data.clusters_file import read_clusters

@@ -19,6 +19,15 @@ def nearest(word: str, allowed: Collection[str], option: str) -> str:
     raise DomainError(f"{option} knows {', '.join(allowed)}, got {word!r}{hint}")
 
 
+def preset_names() -> str:
+    """Names of networks for a help text, by what they read."""
+    from ..training.presets import PRESETS
+
+    maps = [name for name, preset in PRESETS.items() if preset.inputs == "maps"]
+    galaxies = [name for name, preset in PRESETS.items() if preset.inputs not in ("maps", "joint")]
+    return f"on galaxies {', '.join(galaxies)} (docs/networks.md); on maps {', '.join(maps)} (docs/map-networks.md)"
+
+
 def to_float(text: str, option: str) -> float:
     """A number, or an error that names the option."""
     try:

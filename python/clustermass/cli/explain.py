@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .. import _validate as check
 from ..errors import DomainError
 from . import _options as options
 from ._progress import ProgressLine, duration
@@ -18,16 +19,20 @@ EXIT_OK = 0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model's kind decides what is made."""
-    parser.add_argument("model", help="file of a trained network")
-    parser.add_argument("maps", help="what it reads: a file of `clustermass maps`, or for networks on galaxies of "
-                        "`clustermass catalog`")  # fmt: skip
+    parser.epilog = "Example: clustermass explain trained/cnn-2d.safetensors clusters.hdf5 --out why"
+    parser.add_argument("model", help="file of a trained network, from `clustermass train`")
+    parser.add_argument("maps", metavar="clusters", help="what it reads: a file of `clustermass maps`, or for networks "
+                        "on galaxies of `clustermass catalog`")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for figures (PNG) and numbers (CSV)")
-    parser.add_argument("--bins", type=int, default=4, metavar="N", help="bins of log mass (4)")
-    parser.add_argument("--clusters", type=int, default=8, metavar="N", help="clusters of each bin (8); a map of "
-                        "120 x 120 pixels costs 14,400 evaluations, n galaxies n to 5 n + 384")  # fmt: skip
-    parser.add_argument("--mask-sigma", default="5", metavar="PIXELS", help="of the Gaussian mask (5)")
-    parser.add_argument("--iterations", type=int, default=2, metavar="N", help="of Deep Dream (2)")
-    parser.add_argument("--kind", default="contaminated", help="of a file of `clustermass catalog` (contaminated)")
+    parser.add_argument("--bins", type=int, default=4, metavar="N", help="bins of log mass that are told apart (4)")
+    parser.add_argument("--clusters", type=int, default=8, metavar="N", help="clusters of each bin (8); one with a map "
+                        "of 120 x 120 pixels costs 14,400 evaluations of the network, one with n galaxies n on a grid, "
+                        "5 n + 384 otherwise")  # fmt: skip
+    parser.add_argument("--mask-sigma", default="5", metavar="PIXELS", help="of maps: width of the Gaussian that hides "
+                        "one place after another (5)")  # fmt: skip
+    parser.add_argument("--iterations", type=int, default=2, metavar="N", help="of maps: steps of Deep Dream (2)")
+    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="of galaxies: all "
+                        "that a survey sees, with interlopers (contaminated), or members alone (pure)")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
 
 
@@ -37,6 +42,8 @@ def execute(args: argparse.Namespace) -> int:
     from ..report.canvas import blank
 
     blank((1.0, 1.0))  # a missing matplotlib is said before the work, not after
+    for name in ("bins", "clusters", "iterations"):
+        check.integer(getattr(args, name), f"--{name}", low=1)
     estimator: Any = load_estimator(args.model)
     if "maps" in estimator.inputs:
         return _explain_maps(args, estimator)

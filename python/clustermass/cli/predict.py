@@ -19,10 +19,12 @@ EXIT_OK = 0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to predict with, on what, and what the table does not say."""
+    parser.epilog = "Example: clustermass predict trained/cnn-2d.safetensors galaxies.csv --redshift 0.023"
     parser.add_argument(
         "estimator", help="name of an estimator with a published calibration, or a file of a fitted one"
     )
-    parser.add_argument("clusters", help="table of galaxies, table of clusters, file of `clustermass catalog` or "
+    parser.add_argument("clusters", help="table of galaxies (columns of place and of velocity or "
+                        "redshift; docs/real-data.md), table of clusters, file of `clustermass catalog` or "
                         "`clustermass maps`, or FITS image of a cluster")  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="CSV to write (printed otherwise)")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
@@ -35,17 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--columns", nargs="+", default=[], metavar="QUANTITY=COLUMN[,UNIT[,MISSING]]",
                        help="columns by name or number; a column - leaves the quantity out")  # fmt: skip
     table.add_argument("--cluster-table", metavar="FILE", help="table of the clusters that the galaxies belong to")
-    table.add_argument("--cluster-columns", nargs="+", default=[], metavar="...", help="columns of that table")
-    table.add_argument("--redshift", metavar="Z", help="of the clusters, where no column has it")
+    table.add_argument(
+        "--cluster-columns", nargs="+", default=[], metavar="QUANTITY=COLUMN", help="columns of that table"
+    )
+    table.add_argument("--redshift", metavar="Z", help="of the clusters, where no column has it (else estimated from "
+                       "their galaxies)")  # fmt: skip
     table.add_argument("--pixel", metavar="ARCMIN", help="side of a pixel of a FITS image without coordinates (that of "
                        "the network's images)")  # fmt: skip
-    table.add_argument("--centre", metavar="WHERE", help="given, peak, mean, or RA,DEC in degrees (given, else peak)")
+    table.add_argument("--centre", metavar="WHERE", help="centre of each cluster: given by the table, peak of the "
+                       "galaxies, their mean, or RA,DEC in degrees (given, else peak)")  # fmt: skip
     table.add_argument("--members-only", action="store_true", help="only galaxies that the table flags as members")
     table.add_argument("--max-radius", metavar="MPC", help="leave out galaxies beyond, comoving Mpc (no h)")
     table.add_argument("--max-velocity", metavar="KM/S", help="leave out faster galaxies (4000)")
     table.add_argument("--hubble", metavar="H", help="H0 / (100 km/s/Mpc) of distances (0.6766)")
     table.add_argument("--omega-m", metavar="OM", help="matter density of distances (0.30966)")
-    table.add_argument("--kind", default="contaminated", help="of a file of `clustermass catalog`: contaminated, pure")
+    table.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies of a file "
+                       "of `clustermass catalog`: all that a survey sees (contaminated), or members alone (pure)"
+                       )  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:

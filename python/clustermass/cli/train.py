@@ -23,28 +23,31 @@ _CHANGES = ("epochs", "batch_size", "learning_rate", "patience", "precision", "s
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command; the cross-validation is that of `clustermass evaluate`."""
-    parser.add_argument("preset", help="what to train: cnn-1d, cnn-2d, bayesian-cnn, neural-flow, cnn-3d, "
-                        "set-posterior and others")  # fmt: skip
+    parser.epilog = "Example: clustermass train cnn-2d clusters.hdf5 --out trained --allow-uncalibrated"
+    parser.add_argument("preset", help=f"what to train: {options.preset_names()}")
     parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; or of maps, from "
                         "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the model, its evaluation and its "
                         "checkpoint; a stopped run goes on from there")  # fmt: skip
-    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="observations to "
-                        "train on (contaminated)")  # fmt: skip
+    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies to "
+                        "train on: all that a survey sees, with interlopers (contaminated), or members alone (pure)"
+                        )  # fmt: skip
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (the preset's)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="clusters a step (the preset's)")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (the preset's)")
-    parser.add_argument("--patience", type=int, metavar="N", help="epochs without gain until a member stops (the "
-                        "preset's)")  # fmt: skip
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of inner products (float32)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="of the optimiser (the preset's)")
+    parser.add_argument("--patience", type=int, metavar="N", help="stop a network after so many epochs without gain on "
+                        "clusters held back, and keep its best epoch (the preset's)")  # fmt: skip
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of matrix products (float32)")
     parser.add_argument("--tuned", metavar="FILE", help="best.json of `clustermass tune`: settings and network options "
                         "to take in place of the preset's; the options above come over them")  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
-    parser.add_argument("--folds", type=int, metavar="N", help="only the first N of the cross-validation, at least 2, "
-                        "for networks that take long (all)")  # fmt: skip
+    parser.add_argument("--folds", type=int, metavar="N", help="only the first N folds of the cross-validation, at "
+                        "least 2, for networks that take long (all)")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--threads", type=int, default=cores, metavar="N", help="that make grids (all cores)")
+    parser.add_argument(
+        "--threads", type=int, default=cores, metavar="N", help="threads that make density grids (all cores)"
+    )
     parser.add_argument("--allow-uncalibrated", action="store_true", help="write the model even if its intervals were "
                         "not found right on 2,000 held-out clusters; the file says so")  # fmt: skip
 

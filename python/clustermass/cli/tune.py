@@ -18,22 +18,31 @@ EXIT_OK, EXIT_PARTIAL = 0, 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to search, how long, and where to keep it."""
-    parser.add_argument("preset", help="what to search settings for: cnn-2d, set-posterior and others")
+    parser.epilog = "Example: clustermass tune cnn-2d clusters.hdf5 --out search --trials 20"
+    parser.add_argument("preset", help=f"what to search settings for: {options.preset_names()}")
     parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; of maps, from "
                         "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the search; a stopped search goes on "
                         "from there, several processes may share it")  # fmt: skip
-    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="observations to "
-                        "train on (contaminated)")  # fmt: skip
+    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies to "
+                        "train on: all that a survey sees, with interlopers (contaminated), or members alone (pure)"
+                        )  # fmt: skip
     parser.add_argument("--trials", type=int, default=50, metavar="N", help="settings to try in all (50)")
-    parser.add_argument("--grid", action="store_true", help="try every combination of the family's grid instead")
+    parser.add_argument(
+        "--grid",
+        action="store_true",
+        help="try every combination of the few values that the network's "
+        "family has for this (docs/networks.md), instead of sampling",
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data of a trial (the preset's)")
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="networks from other starting weights per "
                         "trial, of which the mean counts (1)")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of what is tried (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed of what is tried (0)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--threads", type=int, default=cores, metavar="N", help="that make grids (all cores)")
+    parser.add_argument(
+        "--threads", type=int, default=cores, metavar="N", help="threads that make density grids (all cores)"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:

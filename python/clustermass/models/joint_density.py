@@ -20,6 +20,7 @@ from .posterior import FLAGS, MassPosterior
 
 FloatArray = NDArray[np.float64]
 CELLS = 1000  #: along each axis, end points included, as published
+MIN_PAIRS = 10  #: clusters that a density is made of, at least
 BANDWIDTH = 0.20  #: of the kernel over the scatter of the points, as published
 
 
@@ -68,8 +69,10 @@ class JointDensityPosterior:
         pairs = [check.float64_array(v, name, (None,)) for v, name in ((estimate, "estimate"), (truth, "truth"))]
         for values, name in zip(pairs, ("estimate", "truth"), strict=True):
             check.check_finite(values, name)
-        if pairs[0].size != pairs[1].size or pairs[0].size < 10:
-            raise BadInputError(f"at least 10 pairs are needed, got {pairs[0].size} estimates, {pairs[1].size} truths")
+        if pairs[0].size != pairs[1].size or pairs[0].size < MIN_PAIRS:
+            raise BadInputError(
+                f"at least {MIN_PAIRS} pairs are needed, got {pairs[0].size} estimates, {pairs[1].size} truths"
+            )
         self._points = np.stack(pairs, axis=1)
         low, high = float(self._points.min()) - self.margin, float(self._points.max()) + self.margin
         self._grid = np.linspace(low, high, CELLS)

@@ -374,9 +374,12 @@ class LearnedEstimator(Estimator):
         torch = _import_torch()
         chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         try:
-            return torch.device(_of_process(chosen))
+            device = torch.device(_of_process(chosen))
         except RuntimeError as exc:
             raise DomainError(f"`device` must be auto, cpu or cuda, got {self.device!r}") from exc
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise DomainError(f"`device` must be one that torch sees, got {device} of {torch.cuda.device_count()}")
+        return device
 
 
 def _of_process(device: str) -> str:

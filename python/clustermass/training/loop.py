@@ -209,7 +209,9 @@ class _Run:
         self.history.train.append([float(v) for v in total / count])
         held_out = self._validate()
         self.history.validate.append([float(v) for v in held_out])
-        better = held_out < self.best_loss if self.settings.patience else np.ones(self.members.n, bool)
+        better = np.ones(self.members.n, bool)
+        if self.settings.patience is not None:  # a member that has stopped stays as it is while others go on
+            better = (held_out < self.best_loss) & (self.epoch - 1 - self.best_epoch < self.settings.patience)
         keep_better(self.best, self.members.copy_state(), torch.as_tensor(better))
         self.best_loss = np.where(better, held_out, self.best_loss)
         self.best_epoch[better] = self.epoch

@@ -17,7 +17,7 @@ from ..evaluation.predictions import Predictions
 from ..evaluation.protocol import Evaluation, evaluate_estimator
 from ..evaluation.robustness import RobustnessPlan
 from ..evaluation.tarp import tarp_values
-from ..models.joint_density import JointDensityPosterior
+from ..models.joint_density import MIN_PAIRS, JointDensityPosterior
 from ..models.registry import estimator_class
 from .estimator import LearnedEstimator
 from .presets import find_preset
@@ -117,7 +117,9 @@ def train_model(
         raise BadInputError("`clusters` must hold rows of the flat mass function to train on, got none")
     cls, named = estimator_class(find_preset(preset).name)
     trainer: Any = _WithAll(cls(**named, **options))
-    rounds = None if folds is None else range(check.integer(folds, "folds", low=2))
+    rounds = None
+    if folds is not None:
+        rounds = range(check.integer(folds, "folds", low=2, high=int(clusters.fold.max(initial=0)) + 1))
     evaluation = evaluate_estimator(lambda: trainer, clusters, plan, folds=rounds)
     if trainer.preset.options["head"] == "point":
         table, trainer.final.joint = with_joint_density(evaluation.predictions)
@@ -145,6 +147,11 @@ def with_joint_density(table: Predictions) -> tuple[Predictions, JointDensityPos
     }
     for fold in np.unique(table.fold):
         rows, others = np.flatnonzero(table.fold == fold), flat & (table.fold != fold)
+        if np.count_nonzero(others) < MIN_PAIRS:
+            raise BadInputError(
+                f"`clusters` must have at least {MIN_PAIRS} rows of the flat mass function outside each fold for "
+                f"intervals of a point, got {np.count_nonzero(others)} outside fold {fold}"
+            )
         joint = JointDensityPosterior().fit(table.log10_mass[others], table.log10_true[others])
         found = joint.posterior(table.log10_mass[rows], table.mass_definition, flags=table.flags[rows])
         pit = found.cdf(table.log10_true[rows])

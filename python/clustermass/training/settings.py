@@ -38,8 +38,8 @@ class TrainingSettings:
         Bound on the norm of the weights that lead from one input (dense) or one channel (convolution) into a unit, but
         for the last layer's: the constraint of Keras, along its axis 0.
     patience : int, optional
-        Epochs without a lower loss on the validation clusters until a member stops; its best state is kept. None: the
-        state after the last epoch.
+        Epochs without a lower loss on the validation clusters until a member stops; its best state is kept, however
+        long others go on. None: the state after the last epoch.
     validation_share : float
         Hosts that validate instead of training, if there is a `patience`.
     flip : bool
@@ -49,7 +49,8 @@ class TrainingSettings:
         are made on the fly.
     exchange : float
         dex: in training each cluster gets the interlopers of another of the same fold, whose true mass is within this.
-        0: its own. For networks that see galaxies, on catalogues that know members.
+        0: its own. For networks that see galaxies, on catalogues that know members. Hosts that validate for a
+        `patience` lend theirs too.
     precision : {"float32", "bfloat16"}
         Of the network's inner products; weights and sums stay float32.
     seed : int

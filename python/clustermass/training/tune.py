@@ -152,7 +152,8 @@ class _Data:
             raise BadInputError("`clusters` must know its split and its flat mass function")
         side, flat = np.asarray(clusters.split), np.asarray(clusters.is_flat, bool)
         rows = np.flatnonzero(flat & (side < 2))
-        self.clusters = clusters.only(rows)
+        # interlopers are exchanged within folds: here the sides of the search are the folds
+        self.clusters = replace(clusters.only(rows), fold=np.asarray(side[rows], np.int64))
         self.train, self.validate = np.flatnonzero(side[rows] == 0), np.flatnonzero(side[rows] == 1)
         for own, name in ((self.train, "training"), (self.validate, "validation")):
             if own.size < MIN_ROWS:
