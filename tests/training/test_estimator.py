@@ -11,6 +11,7 @@ from clustermass.errors import DomainError, FileFormatError, NotFittedError  # n
 from clustermass.models.registry import ESTIMATORS, make_estimator  # noqa: E402
 from clustermass.models.store import load_estimator, save_estimator  # noqa: E402
 from clustermass.training.presets import PRESETS as ALL  # noqa: E402
+from tests.evaluation.toys import toy_clusters  # noqa: E402
 from tests.universes import COSMOLOGY  # noqa: E402
 
 PRESETS = {name: preset for name, preset in ALL.items() if preset.inputs not in ("maps", "joint")}
@@ -184,6 +185,34 @@ def test_a_set_network_gives_mirrored_clusters_the_same_masses():
     probe = clusters(50, seed=10)
     back = estimator.predict(clusters(50, seed=10, velocity=-probe.velocity)).log10_mass
     np.testing.assert_array_equal(estimator.predict(probe).log10_mass, back)
+
+
+def test_hosts_validate_with_all_their_views():
+    rows, host = np.arange(0, 300, 2), np.arange(300) // 6
+    train, validate = make_estimator("cnn-1d", settings=dict(patience=3))._held_out(rows, host)
+    assert sorted([*train, *validate]) == rows.tolist()
+    assert not set(host[train]) & set(host[validate])
+    assert len(set(host[validate])) == 5, "a tenth of 50 hosts"
+    everything, nothing = make_estimator("cnn-1d")._held_out(rows, host)
+    assert (everything.size, nothing.size) == (150, 0)
+
+
+def test_settings_of_sets_reach_their_batches(tmp_path):
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    data = toy_clusters(tmp_path, n_hosts=12)
+    plain = dict(exchange=0.0, subsample=None)
+    whole, drawn, mixed = (
+        make_estimator("set-posterior", settings=plain | changes)._inputs(data, torch.device("cpu"))
+        for changes in ({}, dict(subsample=(0.3, 0.5)), dict(exchange=2.0))
+    )
+    rows, flip = np.arange(len(data))[None], np.zeros((1, len(data)), bool)
+    once, fewer, other = (source.batch(rows, flip, 3) for source in (whole, drawn, mixed))
+    assert (fewer[1] > 0).sum() < 0.6 * (once[1] > 0).sum()
+    members = np.add.reduceat(np.append(data.is_member, False).astype(int), data.offsets[:-1])
+    assert (members < data.n_galaxies).any(), "else there is nothing to exchange"
+    assert not torch.equal(other[3], once[3]), "other interlopers, other counts"
+    preset = ALL["set-posterior"].settings
+    assert (preset.subsample, preset.exchange) == ((0.8, 1.0), 0.04)
 
 
 def test_interlopers_are_not_exchanged_on_grids():

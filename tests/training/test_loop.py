@@ -11,7 +11,7 @@ pytest.importorskip("safetensors")
 from clustermass.errors import FileFormatError, TrainingError  # noqa: E402
 from clustermass.features.keys import mixed_seed  # noqa: E402
 from clustermass.models.networks.heads import FlowHead, GaussianHead, MassNetwork  # noqa: E402
-from clustermass.training.loop import Fold, train_members  # noqa: E402
+from clustermass.training.loop import ALONE, Fold, _Run, train_members  # noqa: E402
 from clustermass.training.members import Members, bound_weights  # noqa: E402
 from clustermass.training.presets import build_network  # noqa: E402
 from clustermass.training.settings import TrainingSettings  # noqa: E402
@@ -201,6 +201,42 @@ def test_rmsprop_is_that_of_keras(problem):
                 square[name] = 0.9 * square[name] + 0.1 * value.grad**2
                 value -= 0.01 * value.grad / (square[name].sqrt() + 1e-7)
                 torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-5)
+
+
+def a_run(problem, **settings):
+    inputs, y = problem
+    members = Members(make, [1], CPU)
+    return _Run(members, inputs, y[None], folds(1), TrainingSettings(**settings), ALONE)
+
+
+def test_rates_fall_as_published_or_like_a_cosine(problem):
+    run = a_run(problem, learning_rate=0.1, decay=0.01)
+    assert [run._rate(step) for step in (0, 100, 900)] == pytest.approx([0.1, 0.05, 0.01])
+    run = a_run(problem, learning_rate=0.1, schedule="cosine", epochs=100)
+    whole = 100 * run.steps
+    rise = whole // 20
+    assert [run._rate(step) for step in (0, rise // 2 - 1)] == pytest.approx([0.1 / rise, 0.1 * (rise // 2) / rise])
+    assert run._rate(whole // 2) == pytest.approx(0.05)
+    assert run._rate(whole // 4) == pytest.approx(0.05 + 0.05 * 0.5**0.5)
+    assert 0 < run._rate(whole - 1) < 1e-5
+
+
+def test_weights_decay_by_the_sum_of_their_squares_and_biases_do_not(problem):
+    optimiser = a_run(problem, weight_decay=0.003).optimiser
+    assert type(optimiser) is torch.optim.Adam, "decay is part of the loss, as in Keras, not of the step"
+    decay = {value.ndim: group["weight_decay"] for group in optimiser.param_groups for value in group["params"]}
+    assert decay == {3: 0.006, 2: 0.0}, "the gradient of 0.003 w^2; with the axis of members"
+
+
+def test_a_checkpoint_keeps_the_best_state_apart_from_the_last(problem):
+    run, other = a_run(problem, patience=2), a_run(problem, patience=2)
+    run.one_epoch()
+    run.members.put_state({name: value + 1.0 for name, value in run.best.items()})
+    other.restore(*run.snapshot())
+    last = other.members.copy_state()
+    for name, value in run.best.items():
+        assert torch.equal(other.best[name], value)
+        assert torch.equal(last[name], value + 1.0)
 
 
 def test_max_norm_bounds_all_weights_but_the_last_layer(problem):
