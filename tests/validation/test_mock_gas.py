@@ -1,4 +1,7 @@
-"""Painted gas against published relations, in the table of docs/mock-universe.md: looked at, never tuned to."""
+"""Painted gas against published relations, in the table of docs/mock-universe.md.
+
+Looked at, not tuned to, but for the scatter of cores, which is set by that of luminosities at one Y_X.
+"""
 
 from __future__ import annotations
 
@@ -52,43 +55,62 @@ def test_temperature_has_the_level_of_the_box(haloes, found):
     assert np.mean(found["T500"][near]) / 1.16045e7 == pytest.approx(5.3, abs=0.8)
 
 
-@pytest.mark.parametrize("band", ["L_bol", "L_soft"])
-def test_luminosity_follows_mass_less_well_with_its_core(relations, haloes, found, band):
-    """Slope 1.5 to 2 (bolometric 1.70, soft 1.48 without lines); scatter about 40 %. Without the core less than half of
-    it remains in REXCESS (Pratt et al. 2009); here 0.68, since 10 % of gas fraction alone are 20 % of light.
+@pytest.mark.parametrize(
+    ("band", "low", "published"), [("L_bol", 1.5, 0.40), ("L_soft", 1.4, None)], ids=["bolometric", "soft"]
+)
+def test_luminosity_follows_the_pressure_better_without_its_core(relations, haloes, found, band, low, published):
+    """Pratt et al. 2009: at one Y_X luminosities scatter by 40 %, without the core by less than half of that; 13 % in
+    Pratt et al. 2022 (0.14 here, soft 0.15). Slopes with mass: 1.5 to 2 promised; soft 1.49 here, without lines: it
+    follows f_gas^2 M.
     """
-    slope, scatter = relations.power_law(haloes.m500, found[band])
-    assert 1.4 <= slope <= 2.0
-    assert 0.30 <= scatter <= 0.50
-    slope, outside = relations.power_law(haloes.m500, found[band + ", core cut"])
-    assert 1.4 <= slope <= 2.0
-    assert outside < 0.75 * scatter
+    outside = found[band + ", core cut"]
+    for light in (found[band], outside):
+        slope, _ = relations.power_law(haloes.m500, light)
+        assert low <= slope <= 2.0
+    _, scatter = relations.power_law(found["Y_X"], found[band])
+    _, rest = relations.power_law(found["Y_X"], outside)
+    if published is not None:
+        assert scatter == pytest.approx(published, abs=0.05)
+    assert rest < 0.5 * scatter
+    assert rest == pytest.approx(0.13, abs=0.03)
+
+
+def test_luminosity_at_one_mass_keeps_the_scatter_of_the_gas_fraction(relations, haloes, found):
+    """What no cut of the core removes: light goes as the square of 10 % of gas, and families differ outside too."""
+    for band in ("L_bol", "L_soft"):
+        _, scatter = relations.power_law(haloes.m500, found[band])
+        _, rest = relations.power_law(haloes.m500, found[band + ", core cut"])
+        assert 0.40 < scatter < 0.55
+        assert 0.20 < rest < 0.55 * scatter
 
 
 def test_the_ring_knows_the_mass_better_than_the_centre(haloes, found):
-    """Yan et al. 2020: correlation with mass 0.94 in the ring of 0.15 to 1 R200c, 0.58 within."""
+    """Yan et al. 2020: correlation with mass 0.94 in the ring of 0.15 to 1 R200c, 0.58 within; here 0.93, 0.58 (soft
+    0.94, 0.49). Nothing was set by it.
+    """
     for name in ("", "soft "):
-        ring, centre = (
-            np.corrcoef(np.log(haloes.m200), np.log(found[name + part]))[0, 1] for part in ("ring", "centre")
-        )
+        ring, centre = (np.corrcoef(haloes.m200, found[name + part])[0, 1] for part in ("ring", "centre"))
         assert ring > 0.9
-        assert centre < ring - 0.03
+        assert 0.4 < centre < 0.7
 
 
 def test_surface_brightness_is_like_a_beta_model(relations, haloes):
-    """Universal haloes, 0.05 to 1 R500: beta 0.5 to 0.8 and within a factor 1.35, steeper outside as clusters are."""
+    """Universal haloes, 0.05 to 0.7 R500: beta 0.5 to 0.8, within a factor 1.2; steeper outside, as X-COP clusters are."""
     edges = np.geomspace(0.05, 1.0, 20)
     rows = np.flatnonzero(haloes.family == 0)
     profile = relations.surface_brightness(haloes, rows, edges)
     x = np.sqrt(edges[1:] * edges[:-1])
+    near = x < 0.7
 
     def model(log_x, zero, log_core, beta):
         return zero + (-3.0 * beta + 0.5) * np.log1p(np.exp(2.0 * (log_x - log_core)))
 
-    (zero, log_core, beta), _ = curve_fit(model, np.log(x), np.log(profile), p0=[0.0, -2.0, 0.66])
+    (zero, log_core, beta), _ = curve_fit(model, np.log(x[near]), np.log(profile[near]), p0=[0.0, -2.0, 0.66])
     assert 0.5 < beta < 0.8
     assert 0.03 < np.exp(log_core) < 0.3
-    np.testing.assert_allclose(np.log(profile), model(np.log(x), zero, log_core, beta), atol=0.3)
+    away = np.log(profile) - model(np.log(x), zero, log_core, beta)
+    assert np.abs(away[near]).max() < 0.2
+    assert away[-1] < -0.2
 
 
 def test_cool_cores_are_brighter_in_the_centre(haloes, found):

@@ -56,3 +56,26 @@ class ProgressLine:
         if self._shows:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+class StageLine:
+    """Writes ``label: stage, 3 min 20 s so far`` over itself on stderr, at each new stage."""
+
+    def __init__(self, label: str, stream: TextIO | None = None) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._label = label
+        self._start = time.monotonic()
+        self._shows = self._stream.isatty()
+
+    def enter(self, stage: str) -> None:
+        """Say what is done now."""
+        if self._shows:
+            so_far = duration(time.monotonic() - self._start)
+            self._stream.write(f"\r\x1b[K{self._label}: {stage}, {so_far} so far")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._shows:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

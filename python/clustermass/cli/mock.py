@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import mock_gas
 from ._options import nearest, to_float, value_pairs
-from ._progress import duration
+from ._progress import StageLine, duration
 
 if TYPE_CHECKING:
     from ..data.mocks.universe.settings import UniverseSettings
@@ -79,10 +79,15 @@ def _make(args: argparse.Namespace) -> int:
     settings, out = _settings(args), Path(args.out)
     check_free(out, overwrite=args.overwrite)
     start = time.monotonic()
-    universe = make_universe(settings)
     command = shlex.join(["clustermass", *getattr(args, "words", [])])
     record = {**settings_record(settings), "versions": versions(), "command": command}
-    write_universe(out, universe, record)
+    line = StageLine("universe")
+    try:
+        universe = make_universe(settings, progress=line.enter)
+        line.enter("writing")
+        write_universe(out, universe, record)
+    finally:
+        line.close()
     took = duration(time.monotonic() - start)
     print(f"{out}: {universe.haloes.n:,} haloes and {universe.galaxies.n:,} galaxies in {took}")
     return EXIT_OK

@@ -28,7 +28,7 @@ from .universe.structure import Structure, structure_of
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MODEL = 1  #: number of the model of the gas: another one when its particles change
+MODEL = 2  #: number of the model of the gas: another one when its particles change
 FULL_ABOVE = 10**13.5 / 0.6777  #: Msun: M200c from which on haloes get all particles; below in proportion to mass
 _FEWEST = 200  # particles of a halo
 _CENTRAL_PARTICLES = 256, 1024  # of a central galaxy, and of the stars around it

@@ -20,7 +20,10 @@ CORE = 0.1  #: R500: size of what differs between cores beyond their family (an 
 COOL_CORES = 0.5  #: share of undisturbed haloes with a cool core: a third of all (Andrade-Santos et al. 2017: 28-44 %)
 FRACTION_SCATTER = 0.10  #: of ln of the gas fraction: what the 11 % of Y and the 6 % of T of MTNG leave
 TEMPERATURE_SCATTER = 0.02  #: of ln T at a mass beside that of families and mergers: 6.5 % in all, as in MTNG
-CORE_SCATTER = 0.5  #: of ln of the central density within a family (an assumption); half of it goes into the pressure
+CORE_SCATTER = (
+    0.9  #: of ln of the central density within a family: L_X at one Y_X then has the 40 % of Pratt et al. 2009
+)
+CORE_PRESSURE = 0.7  #: share of that which the pressure has too: ln T at 0.03 R500 scatters by 0.3 (an assumption)
 _CENTRE = 0.01  # R500, within which profiles are constant: no measurement reaches further in
 
 # Arnaud et al. 2010, A&A 517, A92: P0 [h70^-3/2], c500, gamma, alpha, beta (eq. 12; appendix C for the two families)
@@ -146,7 +149,7 @@ class GasTable:
         density, temperature = (t[low] + share * (t[low + 1] - t[low]) for t in (_LOG_DENSITY, _LOG_TEMPERATURE))
         bump = self.haloes.core[row] * _core_shape(x)
         density += self.log_density[row] + bump
-        temperature += self.log_temperature[row] - 0.5 * bump
+        temperature += self.log_temperature[row] - (1.0 - CORE_PRESSURE) * bump
         return np.exp(density), np.exp(temperature)
 
 

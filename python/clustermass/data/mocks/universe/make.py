@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...universe import Universe
 from .haloes import make_haloes
 from .inflow import let_fall
 from .populate import populate
 from .settings import UniverseSettings
 
+#: what is done one after another, as `progress` of `make_universe` names it
+STAGES = ("haloes", "infall", "galaxies")
 
-def make_universe(settings: UniverseSettings | None = None) -> Universe:
+
+def make_universe(
+    settings: UniverseSettings | None = None, *, progress: Callable[[str], None] | None = None
+) -> Universe:
     """Make a periodic box of haloes and galaxies from published relations.
 
     A Gaussian field with the linear power spectrum moves matter by second-order perturbation theory; haloes follow the
@@ -21,6 +28,8 @@ def make_universe(settings: UniverseSettings | None = None) -> Universe:
     ----------
     settings : UniverseSettings, optional
         Default: 250 Mpc/h at redshift 0.117, the occupation of the MDPL2 mocks.
+    progress : callable, optional
+        Gets the name of each stage when it begins: haloes, infall, galaxies.
 
     Returns
     -------
@@ -44,10 +53,16 @@ def make_universe(settings: UniverseSettings | None = None) -> Universe:
     (True, True)
     """
     settings = settings or UniverseSettings()
-    field = let_fall(make_haloes(settings), settings)
+    tell = progress or (lambda stage: None)
+    tell(STAGES[0])
+    field = make_haloes(settings)
+    tell(STAGES[1])
+    field = let_fall(field, settings)
+    tell(STAGES[2])
+    galaxies = populate(field, settings)
     return Universe(
         haloes=field.haloes,
-        galaxies=populate(field, settings),
+        galaxies=galaxies,
         box_size=settings.box_size,
         redshift=settings.redshift,
         cosmology=settings.cosmology,
