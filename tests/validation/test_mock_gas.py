@@ -95,7 +95,7 @@ def test_the_ring_knows_the_mass_better_than_the_centre(haloes, found):
 
 
 def test_surface_brightness_is_like_a_beta_model(relations, haloes):
-    """Universal haloes, 0.05 to 0.7 R500: beta 0.5 to 0.8, within a factor 1.2; steeper outside, as X-COP clusters are."""
+    """Universal haloes, 0.05 to 0.7 R500: beta 0.5 to 0.8, within a factor 1.2; steeper outside, as X-COP has."""
     edges = np.geomspace(0.05, 1.0, 20)
     rows = np.flatnonzero(haloes.family == 0)
     profile = relations.surface_brightness(haloes, rows, edges)
