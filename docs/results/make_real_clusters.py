@@ -29,6 +29,7 @@ from clustermass.models.registry import ESTIMATORS
 from clustermass.nfw import convert_mass
 
 HERE = Path(__file__).parent
+MARKS = "Ds^vP"  #: of networks
 HEADER = ("cluster", "estimator", "log10_m200c_msun", "lo", "hi", "literature", "source")
 #: of which the mass is that of the galaxies within its own R200c; other methods model the profile and take all
 WITHIN_R200 = ("m-sigma-", "virial", "projected-mass")
@@ -324,7 +325,7 @@ def draw(rows, nets=()):
     import matplotlib.pyplot as plt
 
     sources = list(dict.fromkeys(row[6] for row in rows))
-    figure, axes = plt.subplots(2, -(-len(sources) // 2), figsize=(15, 9), layout="constrained")
+    figure, axes = plt.subplots(2, -(-len(sources) // 2), figsize=(17, 9), layout="constrained")
     for ax, source in zip(axes.flat, sources, strict=False):
         names = list(dict.fromkeys(row[1] for row in rows if row[6] == source))
         parts = [np.array([row[2:6] for row in rows if (row[6], row[1]) == (source, n)], float) for n in names]
@@ -339,12 +340,17 @@ def draw(rows, nets=()):
             ax.set_xlabel("log10 M200c [Msun]; grey: literature, line: Sohn et al. 2017")
             continue
         for name, part in zip(names, parts, strict=True):
-            mark = dict(marker="D", ms=4, mec="C3", mfc="none") if name in nets else dict(marker=".", ms=4, alpha=0.6)
+            mark = (
+                dict(marker=MARKS[sorted(nets).index(name) % len(MARKS)], ms=4, mec="C3", mfc="none")
+                if name in nets
+                else dict(marker=".", ms=4, alpha=0.6)
+            )
             ax.plot(part[:, 3], part[:, 0], ls="none", label=name, **mark)
         low, high = ax.get_xlim()
         ax.plot([low, high], [low, high], color="0.5", lw=1)
         ax.set(xlabel="log10 M200c [Msun], literature", ylabel="log10 M200c [Msun], estimate")
-        ax.legend(fontsize=5, framealpha=0.5)
+        many = len(ax.get_legend_handles_labels()[0]) > 4  # beside the panel, else they hide its points
+        ax.legend(fontsize=5, **({"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if many else {"framealpha": 0.5}))
     for ax in axes.flat[len(sources) :]:
         ax.remove()
     figure.savefig(HERE / "real_clusters.png", dpi=110, metadata={"Software": None})

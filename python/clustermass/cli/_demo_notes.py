@@ -12,7 +12,7 @@ _GENERAL = """\
 This page was made by `clustermass demo`. It follows one set of simulated clusters from a generated universe to
 estimates of their masses, with methods that were published for it, at a size that two cores do in minutes. It
 shows how things fit together; it does not show how good the methods are: for that see the results in the repository
-(`docs/results/dynamical.md`), made with ten times the clusters and full training.
+(`docs/results/networks.md`), made with a universe of the published size.
 
 **The universe.** A periodic box of {box:g} Mpc/h, generated from published relations: a mass function, halo shapes
 and concentrations, numbers and motions of galaxies, infall and mergers. It is no N-body simulation, and what the
