@@ -25,3 +25,21 @@ def import_extra(module: str, *, extra: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError as exc:
         raise MissingDependencyError(f"{what} {module}: pip install 'clustermass[{extra}]' ({exc})") from exc
+
+
+def new_figure(size: tuple[float, float], dpi: int = 100, layout: str | None = "constrained") -> Any:
+    """An empty figure of matplotlib of a size in inches, of no window and no global state.
+
+    Raises
+    ------
+    MissingDependencyError
+
+    Examples
+    --------
+    >>> new_figure((4, 3)).get_size_inches().tolist()
+    [4.0, 3.0]
+    """
+    backend = import_extra("matplotlib.backends.backend_agg", extra="plot", what="drawing needs")
+    figure = import_extra("matplotlib.figure", extra="plot", what="drawing needs").Figure(size, dpi, layout=layout)
+    backend.FigureCanvasAgg(figure)
+    return figure

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
+import os
 from collections.abc import Collection
 
 from ..errors import DomainError
@@ -108,6 +110,18 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """What `train` and `tune` are told alike: which galaxies, where, with how many threads."""
+    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies to "
+                        "train on: all that a survey sees, with interlopers (contaminated), or members alone (pure)"
+                        )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument(
+        "--threads", type=int, default=cores, metavar="N", help="threads that make density grids (all cores)"
+    )
 
 
 def column_words(words: list[str], option: str) -> dict[str, object]:

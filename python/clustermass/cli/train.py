@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from dataclasses import replace
@@ -29,9 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the model, its evaluation and its "
                         "checkpoint; a stopped run goes on from there")  # fmt: skip
-    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies to "
-                        "train on: all that a survey sees, with interlopers (contaminated), or members alone (pure)"
-                        )  # fmt: skip
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (the preset's)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="clusters a step (the preset's)")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="of the optimiser (the preset's)")
@@ -43,11 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
     parser.add_argument("--folds", type=int, metavar="N", help="only the first N folds of the cross-validation, at "
                         "least 2, for networks that take long (all)")  # fmt: skip
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument(
-        "--threads", type=int, default=cores, metavar="N", help="threads that make density grids (all cores)"
-    )
+    options.add_training_options(parser)
     parser.add_argument("--allow-uncalibrated", action="store_true", help="write the model even if its intervals were "
                         "not found right on 2,000 held-out clusters; the file says so")  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -24,9 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "`clustermass maps`, for networks on maps")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the search; a stopped search goes on "
                         "from there, several processes may share it")  # fmt: skip
-    parser.add_argument("--kind", default="contaminated", choices=("contaminated", "pure"), help="galaxies to "
-                        "train on: all that a survey sees, with interlopers (contaminated), or members alone (pure)"
-                        )  # fmt: skip
     parser.add_argument("--trials", type=int, default=50, metavar="N", help="settings to try in all (50)")
     parser.add_argument(
         "--grid",
@@ -38,11 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="networks from other starting weights per "
                         "trial, of which the mean counts (1)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed of what is tried (0)")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument(
-        "--threads", type=int, default=cores, metavar="N", help="threads that make density grids (all cores)"
-    )
+    options.add_training_options(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from .. import _validate as check
 from .. import units
+from .._extras import new_figure
 from ..data.atomic import atomic_path
 from ..data.maps_file import MapSet
-from ..errors import DomainError, MissingDependencyError
+from ..errors import DomainError
 from .channels import CHANNELS
 from .views import NAMED_DIRECTIONS
 
@@ -109,16 +110,10 @@ def draw_maps(maps: MapSet, out: str | Path, *, n: int = 6) -> tuple[Path, Path]
 
 def _draw(maps: MapSet, rows: NDArray[np.int64], images: NDArray[np.float32]) -> Any:
     """The figure: one row of panels a view, one column a channel, its colour bar below."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
     n_rows, n_cols = images.shape[:2]
     left, bottom, top = 1.5, 0.75, 0.4
     size = (left + _PANEL * n_cols + 0.1, bottom + _PANEL * n_rows + top)
-    figure = Figure(figsize=size, dpi=130)
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, 130, layout=None)
     for k in range(n_cols):
         norm = _stretch(images[:, k], maps.channels[k].noise_rms)
         for i in range(n_rows):

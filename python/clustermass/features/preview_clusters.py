@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _validate as check
+from .._extras import new_figure
 from ..data.atomic import atomic_path
 from ..data.clusters_file import ClusterSet
-from ..errors import DomainError, MissingDependencyError
+from ..errors import DomainError
 from ..ops.kde import estimate_density
 from .preview import rows_over_mass
 
@@ -72,19 +73,13 @@ def draw_clusters(clusters: ClusterSet, out: str | Path, *, n: int = 6) -> Path:
 
 def _draw(shown: ClusterSet) -> Any:
     """Two observations in a row, each a diagram and its density."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
     density = densities(shown)
     columns = min(2, len(shown))
     lines = -(-len(shown) // columns)
     left, bottom, gap, head = 0.75, 0.5, 0.45, 0.78
     block = (2 * _PANEL[0] + 0.95, _PANEL[1] + gap)
     size = (left + columns * block[0] - 0.75, bottom + lines * block[1] + head - gap - 0.25)
-    figure = Figure(figsize=size, dpi=130)
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, 130, layout=None)
     for k in range(len(shown)):
         line, column = divmod(k, columns)
         x, y = left + column * block[0], bottom + (lines - 1 - line) * block[1]

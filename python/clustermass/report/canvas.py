@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..errors import MissingDependencyError
+from .._extras import new_figure
+from ..data.atomic import atomic_path
 from .tables import Summary
 
 _PANEL = (2.75, 2.45)  #: inch
@@ -15,14 +17,25 @@ _DPI = 130
 
 def blank(size: tuple[float, float]) -> Any:
     """An empty figure of a size in inches."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
-    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return new_figure(size, _DPI)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all, without the date and versions that would change its bytes."""
+    with atomic_path(path) as part:
+        figure.savefig(part, format="png", metadata={"Software": "clustermass"})
+
+
+def save_all(
+    figures: Mapping[str, tuple[Callable[[Any], Any], str]], items: Sequence[Any], folder: Path
+) -> list[tuple[Path, str]]:
+    """Draw figures (name -> what draws the items, and a caption) into a folder; returns the files with the captions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for name, (draw, caption) in figures.items():
+        save(draw(items), folder / f"{name}.png")
+        made.append((folder / f"{name}.png", caption))
+    return made
 
 
 def panels(

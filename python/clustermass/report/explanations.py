@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import atomic_path
 from ..data.map_sample import MapSample
 from ..interpretation.maps import METHODS, MapExplanation
 from ..interpretation.stacks import Row, cluster_rows, correlation_rows, profile_rows, region_rows
 from . import explain_figures as draw
+from .canvas import save
 from .folder import write_json
 from .tables import write_csv
 
@@ -65,8 +65,7 @@ def write_explanation(
         made.append((folder / f"stacks_{channel}.png", draw.draw_stacks(found, c), _stacks(found, channel)))
     made.append((folder / "profiles.png", draw.draw_profiles(found, profiles), _profiles(found)))
     for path, figure, _ in made:
-        with atomic_path(path) as part:
-            figure.savefig(part, format="png", metadata={"Software": "clustermass"})
+        save(figure, path)
     said = Written(
         [(path, caption) for path, _, caption in made],
         sentences(found, regions, tables.get("correlations", [])),

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import atomic_path
 from ..evaluation.calibration import central_coverage
 from ..evaluation.predictions import QUOTED
 from ..evaluation.published import PUBLISHED
 from ..evaluation.robustness import SUMMARY_RANGE, subsample_curve
-from .canvas import blank, legend, note, panels
+from .canvas import blank, legend, note, panels, save_all
 from .diagnostics import LEVELS, mass_function_rows, with_intervals
 from .tables import MASS_EDGES, RATE_EDGES, Summary
 
@@ -30,15 +29,7 @@ def draw_all(summaries: Sequence[Summary], folder: Path) -> list[tuple[Path, str
     MissingDependencyError
         Without matplotlib.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name, (draw, caption) in FIGURES.items():
-        path = folder / f"{name}.png"
-        figure = draw(summaries)
-        with atomic_path(path) as part:
-            figure.savefig(part, metadata={"Software": "clustermass"})
-        made.append((path, caption))
-    return made
+    return save_all(FIGURES, summaries, folder)
 
 
 def draw_overview(summaries: Sequence[Summary]) -> Any:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.atomic import atomic_path
-from .canvas import blank
+from .canvas import blank, save
 
 
 def draw_learning_curves(
@@ -38,5 +37,4 @@ def draw_learning_curves(
     axes.set(xlabel="epoch", ylabel="mean loss of a cluster", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save(figure, path)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import atomic_path
-from .canvas import blank, note
+from .canvas import blank, note, save_all
 from .folder import Evaluated
 from .map_tables import MAP_RANGE, map_bin_rows, quoted, statistics
 
@@ -25,15 +24,7 @@ def draw_map_figures(items: Sequence[Evaluated], folder: Path) -> list[tuple[Pat
     MissingDependencyError
         Without matplotlib.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name, (draw, caption) in FIGURES.items():
-        path = folder / f"{name}.png"
-        figure = draw(items)
-        with atomic_path(path) as part:
-            figure.savefig(part, format="png", metadata={"Software": "clustermass"})
-        made.append((path, caption))
-    return made
+    return save_all(FIGURES, items, folder)
 
 
 def draw_map_masses(items: Sequence[Evaluated]) -> Any:

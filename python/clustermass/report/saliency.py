@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.atomic import atomic_path
 from ..interpretation.galaxies import GalaxySaliency
-from .canvas import blank, note
+from .canvas import blank, note, save
 from .folder import write_json
 from .tables import write_csv
 
@@ -79,8 +78,7 @@ def draw_saliency(path: Path, found: GalaxySaliency, bins: int, is_member: NDArr
         f"{found.estimator}: change of log10 {found.mass_definition} by each galaxy (left, right: it is left out) and "
         "by one galaxy more in a hundred at a place (middle)", fontsize=9, x=0.01, ha="left",
     )  # fmt: skip
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save(figure, path)
 
 
 def _draw_galaxies(axes: Any, found: GalaxySaliency, row: int, is_member: NDArray[Any] | None) -> None:

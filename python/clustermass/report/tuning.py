@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.atomic import atomic_path
-from .canvas import blank
+from .canvas import blank, save
 
 _MARKS = {"complete": ("o", "#3b6fb6", "complete"), "pruned": ("x", "0.6", "ended early")}
 
@@ -59,8 +58,7 @@ def draw_trials(
     figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=8, frameon=False)
     figure.supylabel("loss on held-out hosts", fontsize=9)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save(figure, path)
 
 
 def _scatter(axes: Any, rows: Sequence[Mapping[str, Any]], places: Sequence[float]) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import DomainError, MissingDependencyError
+from ...._extras import new_figure
+from ....errors import DomainError
 from ...universe import Universe
 from .check_galaxies import check_profile, check_purity, check_two_point
 from .dynamics import evrard_dispersion
@@ -25,16 +26,10 @@ def draw_galaxy_checks(universe: Universe) -> Any:
     DomainError
         Without haloes above 10^13.5 Msun/h.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
     if not (universe.haloes.m200c * universe.cosmology.h >= _LOWEST).any():
         raise DomainError("`universe` must hold haloes above 10^13.5 Msun/h to draw its galaxies, got none")
     views = view_clusters(universe, _LOWEST)
-    figure = Figure(figsize=(13, 8), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((13, 8), 110)
     panels = figure.subplots(2, 3).ravel()
     _dispersion(panels[0], universe, views)
     _richness(panels[1], views)

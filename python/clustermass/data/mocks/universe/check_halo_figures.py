@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import MissingDependencyError
+from ...._extras import new_figure
 from .check_haloes import BIAS_WITHIN, CLUSTERING_WITHIN, INFALL_WITHIN, MASS_FUNCTION_WITHIN
 from .check_tables import CheckTable
 
@@ -22,13 +22,7 @@ def draw_halo_checks(tables: Sequence[CheckTable]) -> Any:
     MissingDependencyError
         Without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError(f"drawing needs matplotlib: pip install 'clustermass[plot]' ({exc})") from exc
-    figure = Figure(figsize=(11, 8), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((11, 8), 110)
     panels = figure.subplots(2, 2).ravel()
     number, bias, clustering, infall = tables
     _ratios(panels[0], number, MASS_FUNCTION_WITHIN, "haloes over Tinker et al. 2008")
