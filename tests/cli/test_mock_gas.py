@@ -127,6 +127,8 @@ def test_a_stopped_run_goes_on(box, heavy, tmp_path, monkeypatch, capsys):
         (["--particles", "3"], "`n_particles`"),
         (["--pixels", "0"], "`pixels`"),
         (["--clusters", "missing.hdf5"], "missing.hdf5"),
+        (["--clusters", "missing.hdf5", "--per-bin", "5"], "--per-bin chooses"),
+        (["--per-bin", "0"], "`per_bin`"),
         (["--noise", "star=1"], "did you mean 'stars'"),
     ],
     ids=lambda value: "".join(value[0][2:] + " " + value[1]) if isinstance(value, list) else "",

@@ -50,6 +50,24 @@ def test_maps_have_the_rows_of_the_clusters(painter, clusters, tmp_path):
     assert maps.shape == (len(clusters), 4, 24, 24)
 
 
+def test_masses_are_spread_evenly(painter, tmp_path):
+    n, log_mass = painter.m500c.size, np.log10(painter.universe.haloes.m200c)
+    bins = np.floor(log_mass[:n] / 0.25)
+    chosen = []
+    for seed in (3, 4):
+        look = cm.MapSettings(directions=["z"], channels=["compton_y"], pixels=8, depth=20.0, seed=seed).ideal()
+        maps = cm.make_painted_maps(painter, tmp_path / f"{seed}.h5", look, per_bin=5)
+        got, count = np.unique(np.floor(np.log10(maps.labels["m200c"]) / 0.25), return_counts=True)
+        known, all_of_it = np.unique(bins, return_counts=True)
+        np.testing.assert_array_equal(got, known)
+        np.testing.assert_array_equal(count, np.minimum(all_of_it, 5))
+        assert all_of_it.max() > 10  # something was left out
+        chosen.append(set(maps.labels["cluster_id"].tolist()))
+    assert chosen[0] != chosen[1]
+    with pytest.raises(DomainError, match="per_bin"):
+        cm.make_painted_maps(painter, tmp_path / "none.h5", LOOK, per_bin=0)
+
+
 def test_maps_do_not_depend_on_their_batch(painter, tmp_path, monkeypatch):
     whole = cm.make_painted_maps(painter, tmp_path / "a.h5", LOOK, min_mass=8e13).images
     monkeypatch.setattr(painted_maps, "_BATCH", 2)

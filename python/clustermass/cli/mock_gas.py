@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "3 are the axes")  # fmt: skip
     parser.add_argument("--min-mass", default="13.5", metavar="LOG10", help="log10 of the lowest M200c of clusters in "
                         "Msun/h (13.5)")  # fmt: skip
+    parser.add_argument("--per-bin", type=int, metavar="N", help="without --clusters: most clusters in 0.25 dex of "
+                        "M200c, drawn at random (all; 200 in Yan et al. 2020)")  # fmt: skip
     parser.add_argument("--painted-mass", metavar="LOG10", help="log10 of the lowest M200c that has gas, in Msun/h "
                         f"(--min-mass less {_BELOW:g}, at most 13)")  # fmt: skip
     parser.add_argument("--particles", type=int, default=8000, help="gas particles of a cluster (8000)")
@@ -69,13 +71,17 @@ def execute(args: argparse.Namespace) -> int:
         painted = options.to_float(args.painted_mass, "--painted-mass")
     if painted > lowest:
         raise DomainError(f"--painted-mass must not be above --min-mass {lowest:g}, got {painted:g}")
+    if args.per_bin is not None and args.clusters is not None:
+        raise DomainError("--per-bin chooses clusters where there is no file of them, got --clusters too")
     start = time.monotonic()
     threads = args.threads if args.threads is not None else len(os.sched_getaffinity(0))
     universe = read_universe(args.universe)
     h = universe.cosmology.h
     clusters = None if args.clusters is None else _clusters(args, lowest)
     painter = GasPainter(args.universe, universe=universe, min_mass=10**painted / h, n_particles=args.particles)
-    job = plan_painted_maps(painter, settings, min_mass=10**lowest / h, clusters=clusters, n_threads=threads)
+    job = plan_painted_maps(
+        painter, settings, min_mass=10**lowest / h, per_bin=args.per_bin, clusters=clusters, n_threads=threads
+    )
     line = ProgressLine("maps", len(job.batches) * job.source.n_particles)
     try:
         with terminable():

@@ -17,6 +17,7 @@ from ..data.maps_writer import check_free
 from ..data.provenance import hash_files
 from ..data.universe import Universe
 from ..errors import DomainError
+from ..ops.subsample import select_flat_mass_function
 from .make import write_maps
 from .maps import MapJob, MapSettings, plan_maps
 from .targets import Targets
@@ -25,6 +26,7 @@ from .views import plan_sightlines
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_BIN = 0.25  # dex of M200c
 _BATCH = 48  # views whose particles are made together
 
 
@@ -124,6 +126,7 @@ def plan_painted_maps(
     settings: MapSettings,
     *,
     min_mass: float | None = None,
+    per_bin: int | None = None,
     clusters: ClusterSet | None = None,
     n_threads: int = 1,
 ) -> PaintedJob:
@@ -137,6 +140,8 @@ def plan_painted_maps(
         What maps; `directions` and `n_random` are not used where `clusters` are given.
     min_mass : float, optional
         Smallest M200c of clusters to map [Msun].
+    per_bin : int, optional
+        Most clusters in 0.25 dex of M200c.
     clusters : ClusterSet, optional
         Observations of the same universe: their hosts along their lines of sight, row by row.
     n_threads : int
@@ -152,6 +157,10 @@ def plan_painted_maps(
     if sightlines is None:
         low = 0.0 if min_mass is None else check.number(min_mass, "min_mass", above=0, unit="Msun")
         halo = np.flatnonzero(universe.haloes.m200c[: painter.m500c.size] >= low)
+        if per_bin is not None:
+            mass = np.log10(universe.haloes.m200c[halo])
+            most = check.integer(per_bin, "per_bin", low=1)
+            halo = halo[select_flat_mass_function(mass, bin_width=_BIN, max_per_bin=most, seed=settings.seed)]
     else:
         halo = np.unique(sightlines.halo)
     if halo.size == 0:
@@ -183,6 +192,7 @@ def make_painted_maps(
     settings: MapSettings | None = None,
     *,
     min_mass: float | None = None,
+    per_bin: int | None = None,
     clusters: ClusterSet | None = None,
     n_threads: int = 1,
     overwrite: bool = False,
@@ -199,6 +209,9 @@ def make_painted_maps(
         What maps. Default: those of Yan et al. 2020 along x, y and z, without noise and beam.
     min_mass : float, optional
         Smallest M200c of clusters to map [Msun]; default all that are painted.
+    per_bin : int, optional
+        Most clusters in 0.25 dex of M200c (edges at whole quarters of log10 Msun), drawn at random by the seed of the
+        settings, so that masses are spread evenly; 200 in Yan et al. 2020 (sect. 2.1). Default all.
     clusters : ClusterSet, optional
         From `read_clusters`: maps of these hosts along these lines of sight, one for each row, in their order.
     n_threads : int
@@ -236,7 +249,9 @@ def make_painted_maps(
     """
     check_free(Path(out), overwrite=overwrite)
     settings = settings or MapSettings(directions=("axes",)).ideal()
-    job = plan_painted_maps(painter, settings, min_mass=min_mass, clusters=clusters, n_threads=n_threads)
+    job = plan_painted_maps(
+        painter, settings, min_mass=min_mass, per_bin=per_bin, clusters=clusters, n_threads=n_threads
+    )
     return write_maps(job, out, inputs=painted_inputs(painter), n_threads=check.threads(n_threads), overwrite=overwrite)
 
 

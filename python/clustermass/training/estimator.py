@@ -324,11 +324,12 @@ class LearnedEstimator(Estimator):
             network.load_state_dict({k: torch.as_tensor(np.array(v)) for k, v in self._state.items()})
         except RuntimeError as exc:
             raise FileFormatError(f"weights do not fit {self.name!r}: {exc}") from exc
-        return network.eval()
+        return network.to(memory_format=torch.channels_last).eval()
 
     def _outputs(self, network: Any, source: Inputs, rows: Rows) -> list[Any]:
         """What comes out of the network, on the host, some clusters at a time; again for each pass of dropout."""
         from ..models.networks.heads import dropout_only
+        from .members import channels_last
 
         torch, passes = _import_torch(), int(self.preset.options.get("passes", 1))
         network = dropout_only(network) if passes > 1 else network.eval()
@@ -340,7 +341,7 @@ class LearnedEstimator(Estimator):
                 for low in range(0, rows.size, most):
                     part = rows[low : low + most]
                     batch = source.batch(part, np.zeros(part.size, bool))
-                    found.append(network.trunk(*batch).float().cpu())
+                    found.append(network.trunk(*(channels_last(v) for v in batch)).float().cpu())
         return found
 
     def _means(self, network: Any, source: Inputs, rows: Rows) -> NDArray[np.float64]:

@@ -73,7 +73,7 @@ class Members:
             with _ConvolveEach() if self.device.type == "cpu" else nullcontext():
                 return self._mapped(self.parameters, self.buffers, y, *inputs)
         each = [
-            self._one(self._own(self.parameters, k), self._own(self.buffers, k), y[k], *(v[k] for v in inputs))
+            self._one(self._own(self.parameters, k), self._own(self.buffers, k), y[k], *_of_member(inputs, k))
             for k in range(self.n)
         ]
         return torch.stack(each)
@@ -116,7 +116,7 @@ class Members:
         for k in range(self.n):
             own = {name: value.requires_grad_() for name, value in self._own(self.parameters, k).items()}
             with precision():
-                losses = self._one(own, self._own(self.buffers, k), y[k], *(v[k] for v in inputs)).float()
+                losses = self._one(own, self._own(self.buffers, k), y[k], *_of_member(inputs, k)).float()
             total = (losses * weight[k]).sum()
             slopes = torch.autograd.grad(total / whole[k], list(own.values()))
             for value, slope in zip(self.parameters.values(), slopes, strict=True):
@@ -128,7 +128,7 @@ class Members:
 
     @staticmethod
     def _own(state: State, member: int) -> State:
-        return {name: value.detach()[member] for name, value in state.items()}
+        return {name: channels_last(value.detach()[member]) for name, value in state.items()}
 
     def copy_state(self) -> State:
         """Parameters and buffers of all members, copied."""
@@ -179,6 +179,16 @@ class _Convolution(torch.autograd.Function):
             for value, dim in zip(args, in_dims[1:], strict=True)
         ]
         return torch.stack([convolve(*own) for own in zip(*parts, strict=True)]), 0
+
+
+def channels_last(value: torch.Tensor) -> torch.Tensor:
+    """Images and their filters, (n, channel, row, column), with the channels next to each other in memory: convolutions
+    and pools take 0.5 to 0.8 of the time on a CPU. Everything else as it is."""
+    return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+
+
+def _of_member(inputs: tuple[torch.Tensor, ...], member: int) -> list[torch.Tensor]:
+    return [channels_last(value[member]) for value in inputs]
 
 
 def keep_better(best: State, state: State, better: torch.Tensor) -> None:
