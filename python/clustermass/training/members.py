@@ -17,6 +17,7 @@ from torch.func import functional_call, stack_module_state
 from torch.overrides import TorchFunctionMode
 
 State = dict[str, torch.Tensor]
+_PIXELS = 200_000  # of images whose gradients are found together on a CPU: what lies between layers stays in its caches
 
 
 class Members:
@@ -60,7 +61,9 @@ class Members:
         self.parameters, self.buffers = stack_module_state(networks)
         self._network = copy.deepcopy(networks[0]).to("meta")
         self._mapped: Callable[..., torch.Tensor] = torch.vmap(self._one, randomness="different")
-        self._one_by_one = any(isinstance(part, nn.Conv2d | nn.Conv3d) for part in networks[0].modules())
+        parts = list(networks[0].modules())
+        self._one_by_one = any(isinstance(part, nn.Conv2d | nn.Conv3d) for part in parts)
+        self._sees_images = any(isinstance(part, nn.Conv2d) for part in parts)
 
     def _one(self, parameters: State, buffers: State, *inputs: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = functional_call(self._network, (parameters, buffers), inputs)
@@ -73,7 +76,7 @@ class Members:
             with _ConvolveEach() if self.device.type == "cpu" else nullcontext():
                 return self._mapped(self.parameters, self.buffers, y, *inputs)
         each = [
-            self._one(self._own(self.parameters, k), self._own(self.buffers, k), y[k], *_of_member(inputs, k))
+            self._one(self._own(self.parameters, k), self._own(self.buffers, k), y[k], *self._inputs_of(inputs, k))
             for k in range(self.n)
         ]
         return torch.stack(each)
@@ -115,20 +118,37 @@ class Members:
         found = []
         for k in range(self.n):
             own = {name: value.requires_grad_() for name, value in self._own(self.parameters, k).items()}
-            with precision():
-                losses = self._one(own, self._own(self.buffers, k), y[k], *_of_member(inputs, k)).float()
-            total = (losses * weight[k]).sum()
-            slopes = torch.autograd.grad(total / whole[k], list(own.values()))
-            for value, slope in zip(self.parameters.values(), slopes, strict=True):
+            seen, total = self._inputs_of(inputs, k), torch.zeros((), device=self.device)
+            gradient = [torch.zeros_like(value) for value in own.values()]
+            for part in self._parts(y.shape[1], seen):
+                with precision():
+                    losses = self._one(own, self._own(self.buffers, k), y[k, part], *(v[part] for v in seen)).float()
+                loss = (losses * weight[k, part]).sum()
+                slopes = torch.autograd.grad(loss / whole[k], list(own.values()))
+                total += loss.detach()
+                for known, slope in zip(gradient, slopes, strict=True):
+                    known += slope
+            for value, known in zip(self.parameters.values(), gradient, strict=True):
                 if value.grad is None:
                     value.grad = torch.zeros_like(value)
-                value.grad[k] = slope
-            found.append(total.detach())
+                value.grad[k] = known
+            found.append(total)
         return torch.stack(found)
 
-    @staticmethod
-    def _own(state: State, member: int) -> State:
-        return {name: channels_last(value.detach()[member]) for name, value in state.items()}
+    def _parts(self, n: int, inputs: Sequence[torch.Tensor]) -> list[slice]:
+        """Clusters whose gradients are found together: of images on the CPU as many as its caches hold."""
+        most = n
+        if self._sees_images and self.device.type == "cpu":
+            pixels = max(v.shape[-2] * v.shape[-1] for v in inputs if v.ndim >= 3)
+            most = max(1, _PIXELS // pixels)
+        return [slice(low, low + most) for low in range(0, n, most)]
+
+    def _inputs_of(self, inputs: tuple[torch.Tensor, ...], member: int) -> list[torch.Tensor]:
+        return [channels_last(value[member]) if self._sees_images else value[member] for value in inputs]
+
+    def _own(self, state: State, member: int) -> State:
+        own = {name: value.detach()[member] for name, value in state.items()}
+        return {name: channels_last(value) for name, value in own.items()} if self._sees_images else own
 
     def copy_state(self) -> State:
         """Parameters and buffers of all members, copied."""
@@ -185,10 +205,6 @@ def channels_last(value: torch.Tensor) -> torch.Tensor:
     """Images and their filters, (n, channel, row, column), with the channels next to each other in memory: convolutions
     and pools take 0.5 to 0.8 of the time on a CPU. Everything else as it is."""
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
-
-
-def _of_member(inputs: tuple[torch.Tensor, ...], member: int) -> list[torch.Tensor]:
-    return [channels_last(value[member]) for value in inputs]
 
 
 def keep_better(best: State, state: State, better: torch.Tensor) -> None:
