@@ -75,7 +75,7 @@ def test_observed_maps_have_noise_and_beams(box, heavy, tmp_path):
 
 
 def test_maps_of_cluster_observations(box, clusters, tmp_path):
-    known = read_clusters(clusters, "pure")
+    known = read_clusters(clusters, "contaminated")
     for name, words, rows in (
         ("all.h5", ["--rows", "all", "--max-views", 3], known.view < 3),
         ("used.h5", [], known.is_flat | known.is_test),

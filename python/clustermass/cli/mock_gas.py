@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("universe", help="file from `clustermass mock universe`")
     parser.add_argument("out", help="file of maps to make (HDF5)")
     parser.add_argument("--clusters", metavar="FILE", help="file from `clustermass catalog` of the same universe: maps "
-                        "of its hosts along its lines of sight, one for each row")  # fmt: skip
+                        "of its hosts along its lines of sight, one for each observation with interlopers")  # fmt: skip
     parser.add_argument("--rows", default="used", help="with --clusters: used (those that train or test) or all")
     parser.add_argument("--max-views", type=int, metavar="N", help="with --clusters: only the first N views of a host; "
                         "3 are the axes")  # fmt: skip
@@ -105,7 +105,7 @@ def _clusters(args: argparse.Namespace, lowest: float) -> Any:
     """The rows of the cluster observations to map."""
     from ..data.clusters_file import read_clusters
 
-    clusters = read_clusters(args.clusters, "pure")
+    clusters = read_clusters(args.clusters, "contaminated")
     keep = clusters.log10_m200c_h >= lowest
     if options.nearest(args.rows, ROWS, "--rows") == "used":
         keep &= clusters.is_flat | clusters.is_test
