@@ -25,9 +25,10 @@ def preset_names() -> str:
     """Names of networks for a help text, by what they read."""
     from ..training.presets import PRESETS
 
-    maps = [name for name, preset in PRESETS.items() if preset.inputs == "maps"]
-    galaxies = [name for name, preset in PRESETS.items() if preset.inputs not in ("maps", "joint")]
-    return f"on galaxies {', '.join(galaxies)} (docs/networks.md); on maps {', '.join(maps)} (docs/map-networks.md)"
+    named = {kind: [name for name, preset in PRESETS.items() if preset.inputs == kind] for kind in ("maps", "joint")}
+    galaxies = [name for name in PRESETS if name not in named["maps"] + named["joint"]]
+    return (f"on galaxies {', '.join(galaxies)} (docs/networks.md); on maps {', '.join(named['maps'])}; on both "
+            f"{', '.join(named['joint'])} (docs/map-networks.md)")  # fmt: skip
 
 
 def to_float(text: str, option: str) -> float:

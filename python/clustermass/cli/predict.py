@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import DomainError
 from . import _options as options
+from ._observations import add_maps, read_observations
 
 EXIT_OK = 0
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clusters", help="table of galaxies (columns of place and of velocity or "
                         "redshift; docs/real-data.md), table of clusters, file of `clustermass catalog` or "
                         "`clustermass maps`, or FITS image of a cluster")  # fmt: skip
+    add_maps(parser)
     parser.add_argument("--out", metavar="FILE", help="CSV to write (printed otherwise)")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of a named estimator")
@@ -156,6 +158,10 @@ def _clusters(args: argparse.Namespace, estimator: Any) -> Any:
     from ..features.cluster_tables import read_cluster_table
     from ..features.galaxy_tables import MAX_VELOCITY, read_galaxy_table
 
+    if getattr(getattr(estimator, "preset", None), "inputs", None) == "joint":
+        return read_observations(args, estimator.preset)
+    if args.maps is not None:
+        raise DomainError(f"--maps: {estimator.name} does not see galaxies and maps, got {args.maps}")
     if "maps" in estimator.inputs:
         return _maps(args, estimator)
     columns = options.column_words(args.columns, "--columns")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import DomainError, FileFormatError
 from . import _options as options
+from ._observations import add_maps, read_observations
 from ._signals import TerminatedError, terminable
 from ._training_log import TrainingLog
 from .evaluate import commit
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("preset", help=f"what to train: {options.preset_names()}")
     parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; or of maps, from "
                         "`clustermass maps`, for networks on maps")  # fmt: skip
+    add_maps(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the model, its evaluation and its "
                         "checkpoint; a stopped run goes on from there")  # fmt: skip
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (the preset's)")
@@ -54,7 +56,9 @@ def execute(args: argparse.Namespace) -> int:
     changes = {name: getattr(args, name) for name in _CHANGES if getattr(args, name) is not None}
     tuned = {} if args.tuned is None else _tuned(Path(args.tuned), preset)
     changes = tuned.get("settings", {}) | changes
-    clusters = _clusters(args, PRESETS[preset])
+    clusters = read_observations(args, PRESETS[preset])
+    if PRESETS[preset].inputs in ("maps", "joint"):
+        args.kind = "maps"
     stem = preset if args.kind in ("contaminated", "maps") else f"{preset}-{args.kind}"
     log = TrainingLog(folder, stem, changed(PRESETS[preset].settings, changes).epochs)
     try:
@@ -74,18 +78,6 @@ def execute(args: argparse.Namespace) -> int:
     if not is_leading():
         return EXIT_OK  # one of several processes (torchrun): the first writes
     return _write(args, folder, (preset, stem), changes, clusters, found)
-
-
-def _clusters(args: argparse.Namespace, preset: Any) -> Any:
-    """Observations of galaxies, or maps where the preset sees maps: then `args.kind` says so from here on."""
-    if preset.inputs != "maps":
-        from ..data.clusters_file import read_clusters
-
-        return read_clusters(args.clusters, args.kind)
-    from ..data.map_sample import read_map_sample
-
-    args.kind = "maps"
-    return read_map_sample(args.clusters, preset.channels)
 
 
 def _tuned(path: Path, preset: str) -> dict[str, Any]:
@@ -118,7 +110,7 @@ def _write(
     from ..report.learning import draw_learning_curves
     from ..report.make import write_report
 
-    (preset, stem), inputs = names, hash_files([args.clusters])
+    (preset, stem), inputs = names, hash_files([path for path in (args.clusters, args.maps) if path])
     other = changes | ({} if args.folds is None else {"folds": args.folds})
     record = run_record(
         preset, args.kind, RobustnessPlan(), inputs, code_hash(), changes=other, commit=commit(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _options as options
+from ._observations import add_maps, read_observations
 from ._progress import duration
 from ._signals import TerminatedError, terminable
 
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("preset", help=f"what to search settings for: {options.preset_names()}")
     parser.add_argument("clusters", help="file of cluster observations, from `clustermass catalog`; of maps, from "
                         "`clustermass maps`, for networks on maps")  # fmt: skip
+    add_maps(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the search; a stopped search goes on "
                         "from there, several processes may share it")  # fmt: skip
     parser.add_argument("--trials", type=int, default=50, metavar="N", help="settings to try in all (50)")
@@ -44,13 +46,13 @@ def execute(args: argparse.Namespace) -> int:
     from ..training.tune import tune_preset
 
     preset = options.nearest(args.preset, tuple(PRESETS), "the preset")
-    clusters = _clusters(args, PRESETS[preset])
+    clusters = read_observations(args, PRESETS[preset])
     folder = Path(args.out)
     about = {
         "command": shlex.join(["clustermass", *args.words]),
         "train": shlex.join(["clustermass", "train", preset, args.clusters, "--tuned", str(folder / "best.json"),
                              "--out", "trained"]),
-        "data": hash_files([args.clusters]), "kind": args.kind, "seed": args.seed,
+        "data": hash_files([path for path in (args.clusters, args.maps) if path]), "kind": args.kind, "seed": args.seed,
     }  # fmt: skip
 
     def keep(found: Any) -> None:
@@ -79,17 +81,6 @@ def execute(args: argparse.Namespace) -> int:
     print("  ".join(f"{name} {value}" for name, value in found.best["values"].items()))
     print(about["train"])
     return EXIT_OK
-
-
-def _clusters(args: argparse.Namespace, preset: Any) -> Any:
-    """Observations of galaxies, or maps for a network on maps."""
-    if preset.inputs == "maps":
-        from ..data.map_sample import read_map_sample
-
-        return read_map_sample(args.clusters, preset.channels)
-    from ..data.clusters_file import read_clusters
-
-    return read_clusters(args.clusters, args.kind)
 
 
 def _own(found: Any) -> str:
