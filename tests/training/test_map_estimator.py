@@ -68,6 +68,32 @@ def test_every_preset_learns_and_reloads_bit_for_bit(name, tmp_path):
         np.testing.assert_array_equal(getattr(again, field), getattr(got, field))
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("yan-multichannel", "spline"), ("deepplanck", "nsf"), ("erosita-cnn", "maf"), ("map-resnet", "nsf")],
+)
+def test_any_network_on_maps_takes_any_flow(name, head, tmp_path):
+    """In one bin of redshift or several, with masses of their own."""
+    pytest.importorskip("zuko", reason="zuko is not installed")
+    deep = name == "deepplanck"
+    wide = dict(pixel_angle=BY_NAME[name].pixel_angle * 4, pixels=24) if deep else {}
+    redshift = np.where(np.arange(60) % 2, 0.05, 0.15) if deep else np.full(60, 0.05)
+    data = maps(60, redshift=redshift, **wide)
+    estimator = toy(name, settings=dict(epochs=3), options=dict(head=head)).fit(data)
+    got = estimator.predict(data)
+    assert got.density.shape == (60, got.grid.size)
+    assert (got.upper > got.lower).all()
+    np.testing.assert_allclose(np.trapezoid(got.density, got.grid, axis=1), 1, rtol=1e-6)
+    if deep:
+        for (low, high), part in estimator.parts.items():
+            rows = np.flatnonzero((redshift > low) & (redshift <= high))
+            alone = part.predict(data.only(rows))
+            np.testing.assert_allclose(got.log10_mass[rows], alone.log10_mass, atol=2e-3)
+            np.testing.assert_allclose((got.upper - got.lower)[rows], alone.upper - alone.lower, atol=4e-3)
+    save_estimator(tmp_path / "model.safetensors", estimator)
+    np.testing.assert_array_equal(load_estimator(tmp_path / "model.safetensors").predict(data).density, got.density)
+
+
 def test_scale_is_of_the_rows_that_train_each_fold():
     data = maps(60)
     bright = data.images.copy()

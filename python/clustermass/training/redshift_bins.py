@@ -13,6 +13,7 @@ from .. import _validate as check
 from ..errors import DomainError, NotFittedError
 from ..models.joint_density import JointDensityPosterior
 from ..models.posterior import FLAGS, MassPosterior
+from .estimator import GRID, MARGIN
 from .map_estimator import MapEstimator
 
 Rows = NDArray[np.int64]
@@ -79,17 +80,32 @@ class RedshiftBins(MapEstimator):
         if not self._parts:
             raise NotFittedError(f"estimator {self.name!r} must be fitted before it predicts")
         n, of_map = len(clusters), self._bin_of(clusters)
-        mass, error = np.full(n, np.nan), np.full(n, np.nan)
         flags = np.full(n, FLAGS["out_of_support"], np.uint32)
+        found = {}
         for number, part in self._parts.items():
             rows = np.flatnonzero(of_map == number)
             if rows.size:
-                got = part.predict(clusters.only(rows))
-                mass[rows], flags[rows] = got.log10_mass, got.flags & ~np.uint32(FLAGS["no_interval"])
-                error[rows] = got.upper - got.log10_mass
+                found[number] = rows, part.predict(clusters.only(rows))
+                flags[rows] = found[number][1].flags & ~np.uint32(FLAGS["no_interval"])
+        if not self._gives_points:
+            return self._densities(found, flags)
+        mass, error = np.full(n, np.nan), np.full(n, np.nan)
+        for rows, got in found.values():
+            mass[rows], error[rows] = got.log10_mass, got.upper - got.log10_mass
         if self.joint is not None:
             return self.joint.posterior(mass, self.mass_definition, flags=flags)
         return MassPosterior.from_gaussian(mass, error, self.mass_definition, flags=flags)
+
+    def _densities(self, found: Mapping[int, tuple[Rows, MassPosterior]], flags: NDArray[np.uint32]) -> MassPosterior:
+        """Densities of all bins at the same masses, those that any bin reaches."""
+        scales = np.array([part._scale for part in self._parts.values()])
+        grid = np.linspace(scales[:, 0].min() - MARGIN, scales[:, 1].max() + MARGIN, GRID)
+        density = np.full((flags.size, GRID), np.nan)
+        for rows, got in found.values():
+            assert got.grid is not None  # networks that give no points give densities
+            assert got.density is not None
+            density[rows] = [np.interp(grid, got.grid, own, left=0.0, right=0.0) for own in got.density]
+        return MassPosterior.from_density(grid, density, self.mass_definition, flags=flags)
 
     def mass_function(self, device: str = "cpu") -> Any:
         """Of the only bin that was trained; see `MapEstimator.mass_function`."""
@@ -129,12 +145,13 @@ class RedshiftBins(MapEstimator):
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The estimator of a file."""
-        made = cls(config["preset"], runs=config["runs"])
+        first = next(iter(config["parts"].values()))
+        options = {"settings": first["settings"], "options": first["network"][1]}
+        made = cls(config["preset"], runs=config["runs"], **options)
         for number, own in config["parts"].items():
             start = f"bin{number}/"
             inner = {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
             made._parts[int(number)] = MapEstimator.from_state(own, inner)
-            made.settings = made._parts[int(number)].settings
         if "joint" in config:
             points = {name.removeprefix("joint/"): v for name, v in arrays.items() if name.startswith("joint/")}
             made.joint = JointDensityPosterior.from_state(config["joint"], points)
