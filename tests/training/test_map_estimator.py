@@ -70,7 +70,7 @@ def test_every_preset_learns_and_reloads_bit_for_bit(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "head"),
-    [("yan-multichannel", "spline"), ("deepplanck", "nsf"), ("map-resnet", "maf"), ("map-resnet", "nsf")],
+    [("yan-multichannel", "spline"), ("deepplanck", "nsf"), ("map-resnet", "maf")],
 )
 def test_any_network_on_maps_takes_any_flow(name, head, tmp_path):
     """In one bin of redshift or several, with masses of their own."""
