@@ -1,4 +1,4 @@
-"""`clustermass info`: what a snapshot or a catalogue is, holds and lacks."""
+"""`clustermass info`: what a snapshot, a catalogue or a file of the package is, holds and lacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from . import devices
+from . import _own_files, _own_text, devices
 
 if TYPE_CHECKING:  # the readers are imported when the command runs: `--help` must not wait for h5py
     from ..data.readers import Snapshot
@@ -34,7 +34,8 @@ _GROUP_UNITS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", help="snapshot or catalogue; of a set, any file or the common name")
+    what.add_argument("file", nargs="?", help="snapshot, catalogue, or what a command made; of a set, any "
+                      "file or the common name")  # fmt: skip
     what.add_argument("--devices", action="store_true", help="say which GPUs are there, or why none is used")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -55,6 +56,8 @@ def describe(file: str | os.PathLike[str]) -> dict[str, Any]:
     from ..data.readers import catalogues
     from ..errors import DataWarning
 
+    if (kind := _own_files.kind_of(file)) is not None:
+        return _own_files.describe(file, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the report lists what was assumed
         if catalogues.is_catalogue(file):
@@ -144,6 +147,8 @@ def _header(head: Any) -> dict[str, Any]:
 
 def render(report: dict[str, Any]) -> str:
     """The report as text."""
+    if report["kind"] in _own_files.FORMATS:
+        return _own_text.render(report)
     head, n_files = report["header"], report["n_files"]
     files = f", {n_files} files" if n_files > 1 else ""
     if report["kind"] == "catalogue":

@@ -31,7 +31,7 @@ EXIT_OK, EXIT_USAGE, EXIT_BAD_DATA, EXIT_INTERRUPTED = 0, 2, 3, 130
 # command -> one line of help. The command lives in the module of the same name in this package; it has
 # `add_arguments(parser)` and `execute(args) -> exit code`, and is imported only when it is the one asked for.
 COMMANDS: dict[str, str] = {
-    "info": "say what a snapshot or group catalogue is, holds and lacks",
+    "info": "say what a snapshot, a catalogue or a file of clustermass is, holds and lacks",
     "maps": "make observed maps of the clusters in a simulation snapshot",
     "catalog": "observe the clusters of a halo catalogue, with and without interlopers",
     "predict": "masses of clusters in a table of galaxies or of clusters, with intervals and flags",

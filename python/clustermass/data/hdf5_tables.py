@@ -54,7 +54,7 @@ def format_of(path: str | Path) -> str | None:
     try:
         with h5py.File(path, "r", locking=False) as file:
             found = file.attrs.get("format")
-    except OSError:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):  # no HDF5, or damaged: the readers say how
         return None
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else (None if found is None else str(found))
 
