@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._extras import import_extra
 from .cosmology import Cosmology
-from .errors import MissingDependencyError
 
 POWER = "eisenstein98"  #: linear power spectrum (Eisenstein & Hu 1998, ApJ 496, 605, with wiggles)
 
@@ -21,10 +21,7 @@ def current_cosmology(cosmology: Cosmology, omega_b: float, sigma8: float, spect
 
     No file is read or written (colossus would keep a cache in the home directory).
     """
-    try:
-        from colossus.cosmology import cosmology as package
-    except ImportError as exc:
-        raise MissingDependencyError(f"this needs colossus: pip install 'clustermass[mock]' ({exc})") from exc
+    package = import_extra("colossus.cosmology.cosmology", extra="mock", what="halo statistics need")
     before = package.current_cosmo
     mine = package.Cosmology(
         name="clustermass-mock",

@@ -157,7 +157,7 @@ def test_colossus_is_left_as_it_was():
 
 
 def test_without_colossus_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "colossus.cosmology", None)
+    monkeypatch.setitem(sys.modules, "colossus.cosmology.cosmology", None)
     with pytest.raises(MissingDependencyError, match=r"clustermass\[mock\]"):
         expected_mass_function(EDGES, 0.0, SETTINGS.cosmology, **SPECTRUM)
 

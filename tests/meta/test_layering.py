@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "ragged": set(),
     "_extras": {"errors"},
     "nfw": {"constants", "_validate", "cosmology"},
-    "_colossus": {"errors", "cosmology"},
+    "_colossus": {"_extras", "cosmology"},
     "_backend": {"errors"},
     "_device": {"errors", "_backend"},
     "ops": BASE | DEVICE,

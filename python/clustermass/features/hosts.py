@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingDependencyError
+from .._extras import import_extra
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -16,13 +16,8 @@ _AT_ONCE = 256  #: haloes per search: bounds the lists that scipy makes
 
 def search_tree(positions: FloatArray, box_size: float | None) -> Any:
     """A tree of positions [comoving Mpc] for `heaviest_host`."""
-    try:
-        from scipy.spatial import cKDTree
-    except ImportError as exc:
-        raise MissingDependencyError(
-            f"finding the hosts of galaxies needs scipy: pip install 'clustermass[mock]' ({exc})"
-        ) from exc
-    return cKDTree(wrapped(positions, box_size), boxsize=box_size)
+    spatial = import_extra("scipy.spatial", extra="mock", what="finding the hosts of galaxies needs")
+    return spatial.cKDTree(wrapped(positions, box_size), boxsize=box_size)
 
 
 def heaviest_host(

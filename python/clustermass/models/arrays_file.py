@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._extras import import_extra
 from ..data.atomic import atomic_path
-from ..errors import DomainError, FileFormatError, MissingDependencyError, TruncatedFileError
+from ..errors import DomainError, FileFormatError, TruncatedFileError
 
 MAX_HEADER = 10_000_000  #: bytes
 MAX_TENSORS = 10_000
@@ -97,10 +98,5 @@ def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError as exc:
-        raise MissingDependencyError(
-            f"files of estimators need safetensors: pip install 'clustermass[baselines]' ({exc})"
-        ) from exc
-    return safetensors
+    import_extra("safetensors.numpy", extra="baselines", what="files of estimators need")
+    return import_extra("safetensors", extra="baselines", what="files of estimators need")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _backend, _device, _validate
-from ..errors import ArrayError, BadInputError, DomainError, DTypeError, MissingDependencyError
+from .._extras import import_extra
+from ..errors import ArrayError, BadInputError, DomainError, DTypeError
 from ._tensors import accepts_tensors
 
 _MAX_MEMBERS = 2**32  # positions are drawn with 32 bits
@@ -313,12 +314,7 @@ def select_smooth_mass_function(
 
 def _log10_counts(masses: _validate.FloatArray, n_bins: int) -> NDArray[np.float64]:
     """The smooth logarithm of the mass function at each mass."""
-    try:
-        from scipy.interpolate import CubicSpline
-    except ImportError as exc:
-        raise MissingDependencyError(
-            "select_smooth_mass_function needs scipy: pip install 'clustermass[mock]'"
-        ) from exc
+    interpolate = import_extra("scipy.interpolate", extra="mock", what="select_smooth_mass_function needs")
     if masses.size == 0:
         return np.empty(0)
     counts, edges = np.histogram(masses, bins=n_bins)
@@ -327,5 +323,5 @@ def _log10_counts(masses: _validate.FloatArray, n_bins: int) -> NDArray[np.float
     filled = counts > 0
     if filled.sum() == 1:
         return np.full(masses.size, np.log10(masses.size))
-    spline = CubicSpline(centres[filled], np.log10(counts[filled]))
+    spline = interpolate.CubicSpline(centres[filled], np.log10(counts[filled]))
     return np.asarray(spline(masses), np.float64)

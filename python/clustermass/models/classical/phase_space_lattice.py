@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._extras import import_extra
 from ...cosmology import Cosmology
-from ...errors import MissingDependencyError
 from ...nfw import radius_of_mass
 
 FloatArray = NDArray[np.float64]
@@ -165,7 +165,7 @@ def place(
     units : two of (n,) float64
         `scales` of the clusters.
     """
-    sparse = _scipy().sparse
+    sparse = import_extra("scipy.sparse", extra="baselines", what="likelihoods of projected phase space need")
     r200, v200 = units
     counts = np.diff(offsets)
     nodes, weights = _corners(radius / np.repeat(r200, counts), np.abs(velocity) / np.repeat(v200, counts))
@@ -242,13 +242,3 @@ def posterior_density(logs: FloatArray) -> tuple[FloatArray, FloatArray]:
         weight = np.prod([(t - j) / (k - j) for j in others], axis=0)
         fine += weight * near[:, first + k]
     return LOG10_MASS[0] + 0.03 / _FINER * np.arange(t.size), np.exp(fine)
-
-
-def _scipy() -> Any:
-    try:
-        import scipy.sparse
-    except ImportError as exc:
-        raise MissingDependencyError(
-            f"likelihoods of projected phase space need scipy: pip install 'clustermass[baselines]' ({exc})"
-        ) from exc
-    return scipy

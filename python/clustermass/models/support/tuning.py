@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BadInputError, MissingDependencyError
+from ..._extras import import_extra
+from ...errors import BadInputError
 
 FloatArray = NDArray[np.float64]
 
@@ -125,11 +126,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 def _sklearn() -> Any:
-    try:
-        import sklearn.exceptions
-        import sklearn.svm
-    except ImportError as exc:
-        raise MissingDependencyError(
-            f"support distribution machines need scikit-learn: pip install 'clustermass[baselines]' ({exc})"
-        ) from exc
-    return sklearn
+    what = "support distribution machines need scikit-learn, its"
+    for module in ("sklearn.exceptions", "sklearn.svm"):
+        import_extra(module, extra="baselines", what=what)
+    return import_extra("sklearn", extra="baselines", what=what)
