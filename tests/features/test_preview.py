@@ -10,7 +10,7 @@ from clustermass.cli import main
 from clustermass.data.maps_file import ChannelRecord, MapsHeader, read_maps
 from clustermass.data.maps_writer import MapsWriter
 from clustermass.errors import DomainError, MissingDependencyError
-from clustermass.features.preview import choose_views, direction_name, draw_maps
+from clustermass.features.preview import _draw, choose_views, direction_name, draw_maps
 
 pytest.importorskip("matplotlib")
 
@@ -90,6 +90,21 @@ def test_images_without_any_signal_are_drawn(maps, tmp_path):
 
     some = maps([1e14], n_channels=1)
     draw_maps(replace(some, channels=(ChannelRecord("stars", "", 0.0, 0.0),)), tmp_path / "a.png", n=1)
+
+
+def test_words_beside_the_panels_fit(maps):
+    """Also where all numbers of a direction are negative: nothing is cut off at the edge of the picture."""
+    some = maps([1e14, 1e15])
+    some.views["direction"][:] = np.array([-0.48, -0.60, -0.64])
+    rows = choose_views(some, 2)
+    figure = _draw(some, rows, some.read_images(rows))
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.texts]
+    assert all("(-0.48, -0.60, -0.64)" in text.get_text() for text in figure.texts)
+    assert len(boxes) == 2
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= min(axes.get_window_extent().x0 for axes in figure.axes)
+    assert boxes[1].y1 < boxes[0].y0, "rows do not run into each other"
 
 
 def test_other_suffixes_are_refused(maps, tmp_path):

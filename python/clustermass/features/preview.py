@@ -201,7 +201,8 @@ def _describe(maps: MapSet, row: int) -> str:
     if radius > 0:
         lines.append(f"$R_{{200c}} = {radius:.1f}$′")
     lines.append(f"$z = {float(maps.views['redshift'][row]):.3f}$")
-    lines.append(f"along {direction_name(maps.views['direction'][row])}")
+    name = direction_name(maps.views["direction"][row])
+    lines.append(f"along\n{name}" if name.startswith("(") else f"along {name}")  # a vector has a line of its own
     return "\n".join(lines)
 
 
