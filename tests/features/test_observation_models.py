@@ -5,7 +5,7 @@ import pytest
 
 import clustermass as cm
 from clustermass.errors import ArrayError, BadInputError, DomainError, DTypeError
-from clustermass.features.observe_models import ObservationModel
+from clustermass.features.observe_models import ObservationModel, checked_keys
 
 from .observation_maps import ITEMS, MODELS, REDSHIFTS, clusters, observe
 
@@ -125,3 +125,9 @@ def test_a_sequence_draws_each_part_anew():
     np.testing.assert_array_equal(cm.ObservationSequence([]).observe(blank, **options), blank)
     with pytest.raises(DomainError, match="`models`"):
         cm.ObservationSequence([noisy, "planck"])
+
+
+def test_telescopes_of_one_seed_draw_apart():
+    _, one = checked_keys([1, 2], 2, 7, 0, 0x59414E)
+    seeds = {one, *(checked_keys([1, 2], 2, *key)[1] for key in ((7, 0, 0x504C4B), (7, 1, 0x59414E), (8, 0, 0x59414E)))}
+    assert len(seeds) == 4

@@ -59,3 +59,15 @@ def test_negative_fluxes_are_refused():
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(DomainError, match=f"`{name}`"):
         cm.ChandraObservation(**{name: value})
+
+
+def test_the_blur_of_the_telescope_comes_before_the_photons():
+    """Without smoothing: whole counts, of a point spread over three pixels full width."""
+    point = np.zeros((1, 1, 33, 33))
+    point[0, 0, 16, 16] = 1e-4
+    pixel = cm.ChandraObservation().pixel_angle
+    got = seen(cm.ChandraObservation(psf_fwhm=3 * pixel, smoothing_fwhm=0.0, exposure=1e6), point)[0, 0]
+    assert got.sum() == pytest.approx(1e-4, rel=1e-3)
+    away = np.hypot(*(np.indices((33, 33)) - 16.0))
+    width = np.sqrt((got * away**2).sum() / got.sum() / 2)
+    assert width == pytest.approx(3 / np.sqrt(8 * np.log(2)), rel=0.02)

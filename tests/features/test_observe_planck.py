@@ -60,6 +60,11 @@ def test_other_pixels_see_the_same_sky():
     fine = cm.PlanckObservation(pixel_angle=0.5 * PLANCK_PIXEL)
     assert fine.noise.beams[1] == pytest.approx((1.413e-6, 9.02))
     assert fine.noise.variance == pytest.approx(PLANCK_NOISE.variance)
+    point = np.zeros((1, 1, SIZE, SIZE))
+    point[0, 0, 48, 48] = 1.0
+    coarse, sharp = (cm.PlanckObservation(pixel_angle=k * PLANCK_PIXEL, noise=None) for k in (1.0, 0.5))
+    peaks = [model.observe(point, items=[0], seed=1).max() for model in (coarse, sharp)]
+    assert peaks[0] / peaks[1] == pytest.approx(4.0, rel=0.01)
     given = cm.BeamSpectrum(((1e-6, 5.0),))
     assert cm.PlanckObservation(pixel_angle=0.5 * PLANCK_PIXEL, noise=given).noise == given
 
@@ -96,3 +101,9 @@ def test_a_measured_spectrum_serves_as_noise():
 def test_impossible_settings_are_refused(arguments):
     with pytest.raises(DomainError, match=f"`{next(iter(arguments))}`"):
         cm.PlanckObservation(**arguments)
+
+
+def test_noise_of_no_strength_is_no_noise():
+    silent = cm.PlanckObservation(noise=cm.BeamSpectrum(((0.0, 5.0),)))
+    sky = np.full((1, 1, 16, 16), 1e-5)
+    np.testing.assert_allclose(silent.observe(sky, items=[0], seed=1), sky, rtol=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import clustermass as cm
-from clustermass.cosmology import PLANCK_2018
+from clustermass.cosmology import PLANCK_2018, Cosmology
 from clustermass.errors import ArrayError, DomainError
 from clustermass.features.observe import Observation, observe
 from clustermass.units import ARCMIN_RAD
@@ -105,3 +105,18 @@ def test_their_planck_like_case():
 def test_impossible_settings_are_refused(arguments, name):
     with pytest.raises((ArrayError, DomainError), match=f"`{name}`"):
         cm.YanObservation(**arguments)
+
+
+def test_beams_are_angles_and_areas_those_of_the_cosmology():
+    """A quarter of the pixel: as many more pixels a beam, less of a peak. Other distances: another noise of stars."""
+    point = np.zeros((1, 1, 121, 121))
+    point[0, 0, 60, 60] = 1.0
+    peaks = []
+    for pixel in (20.0, 5.0):
+        clear = cm.YanObservation(["compton_y"], pixel_angle=pixel / 60 * ARCMIN_RAD, noise_rms=[0.0])
+        peaks.append(seen(clear, point).max())
+    assert peaks[0] / peaks[1] == pytest.approx(16.0, rel=0.01)
+    small, flat = BLANK[:1, :1], Cosmology(h=0.35, omega_m=0.3)
+    noise = [seen(cm.YanObservation(["stars"], cosmology=c), small) for c in (PLANCK_2018, flat)]
+    ratio = (flat.angular_diameter_distance(0.05) / PLANCK_2018.angular_diameter_distance(0.05)) ** 2
+    np.testing.assert_allclose(noise[1], ratio * noise[0], rtol=1e-5)

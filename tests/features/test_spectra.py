@@ -164,3 +164,48 @@ def test_tables_refuse_what_is_no_spectrum():
 def test_maps_that_cannot_be_measured_are_refused(maps, options, error):
     with pytest.raises(error):
         cm.measure_power_spectrum(maps, **options)
+
+
+def test_a_fit_leaves_out_rings_without_modes_and_beyond_its_limit():
+    truth, rings = cm.BeamSpectrum(((3.0, 6.0),), white=0.5), np.arange(1, 61) / 96
+    power, modes = truth.power(rings), rings * 600
+    power[rings > 0.5] *= 40.0  # corners that are wrong
+    power[3], modes[3] = 1e3, 0.0  # a ring that nobody measured
+    fit = cm.fit_beam_spectrum(cm.PowerSpectrum(rings, power, modes=modes))
+    np.testing.assert_allclose([*fit.beams[0], fit.white], [3.0, 6.0, 0.5], rtol=1e-4)
+    wrong = cm.fit_beam_spectrum(cm.PowerSpectrum(rings, power, modes=modes), max_frequency=0.7)
+    assert wrong.white > 0.55
+
+
+def test_rings_count_by_their_modes():
+    """A ring that is wrong and well known pulls the fit, one of few modes does not."""
+    truth, rings = cm.BeamSpectrum(((3.0, 6.0),), white=0.5), np.arange(1, 49) / 96
+    power, modes = truth.power(rings), np.full(48, 1e4)
+    power[-24:] *= 4.0
+    found = []
+    for known in (1e-3, 1e4):
+        modes[-24:] = known
+        found.append(cm.fit_beam_spectrum(cm.PowerSpectrum(rings, power, modes=modes)).white)
+    assert found[0] < 0.6 < 0.9 < found[1]
+
+
+def test_the_variance_of_a_table_is_the_integral_of_its_power():
+    """A power that is 1 below 0.2 cycles per pixel and 1e-30 above: the area of a circle."""
+    edge = [0.1, 0.2, 0.2 + 1e-9, 0.7]
+    assert cm.PowerSpectrum(edge, [1.0, 1.0, 1e-30, 1e-30]).variance == pytest.approx(np.pi * 0.2**2, rel=0.01)
+
+
+def test_the_best_of_several_climbs_is_kept():
+    """Three beams: some starts end in a lesser peak of the likelihood, or nowhere."""
+    truth = cm.BeamSpectrum(((0.7, 25.0), (1.5, 5.0), (0.6, 2.0)), white=0.2)
+    fields = cm.CorrelatedNoise(truth).draw((96, 96), items=np.arange(4), seed=8)
+    for field in fields:
+        measured = cm.measure_power_spectrum(field)
+        f, p, modes = (np.asarray(v) for v in (measured.frequency, measured.value, measured.modes))
+        used = (f <= 0.5) & (modes > 0)
+
+        def loss(spectrum, f=f[used], p=p[used], modes=modes[used]):
+            model = spectrum.power(f)
+            return 0.5 * (modes * (p / model + np.log(model))).sum()
+
+        assert loss(cm.fit_beam_spectrum(measured, n_beams=2)) <= loss(cm.fit_beam_spectrum(measured)) + 1e-6

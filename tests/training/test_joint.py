@@ -6,10 +6,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("safetensors")
 
-from clustermass.errors import BadInputError  # noqa: E402
+from clustermass.errors import ArrayError, BadInputError  # noqa: E402
 from clustermass.models.registry import make_estimator  # noqa: E402
 from clustermass.models.store import load_estimator, save_estimator  # noqa: E402
-from clustermass.training.joint import JointSample, join_samples  # noqa: E402
+from clustermass.training.joint import JointInputs, JointSample, join_samples  # noqa: E402
 from tests.training.test_estimator import clusters  # noqa: E402
 from tests.training.test_map_estimator import maps  # noqa: E402
 
@@ -83,3 +83,41 @@ def test_samples_are_joined_by_host_and_view():
     sight = [np.eye(3)[:2], np.eye(3)[[0, 2]]]
     with pytest.raises(BadInputError, match="directions"):
         join_samples(*(Views([1, 2], [0, 0], line_of_sight=s) for s in sight))
+
+
+def test_redshifts_are_those_of_the_maps_and_the_rest_that_of_the_galaxies():
+    galaxies, images = clusters(4, 3), maps(4, 3, log10_m500c=np.full(4, 13.9))
+    sample = JointSample(galaxies, images)
+    np.testing.assert_array_equal(sample.redshift, images.redshift)
+    np.testing.assert_array_equal(sample.log10_m500c, images.log10_m500c)
+    np.testing.assert_array_equal(sample.log10_m200c, galaxies.log10_m200c)
+    np.testing.assert_array_equal(sample.only([2, 0]).redshift, images.redshift[[2, 0]])
+
+
+def test_batches_of_both_have_the_same_rows_and_step():
+    class Half:
+        def batch(self, rows, flip, key=None):
+            self.asked = rows, flip, key
+            return (self,)
+
+    galaxies, images = Half(), Half()
+    rows, flip = np.array([[3, 1]]), np.array([[True, False]])
+    assert JointInputs(galaxies, images).batch(rows, flip, 7) == (galaxies, images)
+    for half, mirrored in ((galaxies, [[False, False]]), (images, [[True, False]])):
+        asked, seen, key = half.asked
+        assert asked.tolist() == [[3, 1]]
+        assert seen.tolist() == mirrored
+        assert key == 7
+
+
+def test_other_images_are_refused_and_pixels_of_nearly_the_same_angle_are_not_flagged():
+    estimator = make_estimator("joint-posterior", device="cpu")
+    estimator._shape = (4, 16, 16)
+    with pytest.raises(ArrayError, match="24, 24"):
+        estimator._inputs(JointSample(clusters(3, 3), maps(3, 3, pixels=24)), "cpu")
+    sample = JointSample(clusters(3, 3), maps(3, 3, pixel_angle=1e-4))
+    described = estimator._described(sample)
+    estimator._support = {k: list(estimator._range(k, v.min(), v.max())) for k, v in described.items()}
+    for factor, flagged in ((1.0, False), (1.01, False), (1.05, True)):
+        other = JointSample(sample.clusters, maps(3, 3, pixel_angle=factor * 1e-4))
+        assert (estimator._flags(other) > 0).tolist() == [flagged] * 3, factor

@@ -11,10 +11,10 @@ pytest.importorskip("safetensors")
 from clustermass.errors import DomainError  # noqa: E402
 from clustermass.models.networks.heads import GaussianHead, MassNetwork, PointHead  # noqa: E402
 from clustermass.models.networks.layers import dense  # noqa: E402
-from clustermass.training.loop import Fold, train_members  # noqa: E402
+from clustermass.training.loop import Fold, History, Trained, train_members  # noqa: E402
 from clustermass.training.preset import Stage  # noqa: E402
 from clustermass.training.settings import TrainingSettings  # noqa: E402
-from clustermass.training.staged import bad_masses, train_stages  # noqa: E402
+from clustermass.training.staged import _better, _worst, bad_masses, train_stages  # noqa: E402
 
 from .problem import CPU, Table  # noqa: E402
 
@@ -119,3 +119,53 @@ def test_outliers_need_validation(problem):
     settings = dataclasses.replace(SETTINGS, patience=None, epochs=1)
     with pytest.raises(DomainError, match="patience"):
         train_stages(make, "point", [OUTLIERS], inputs, y, alone, settings, device=CPU)
+
+
+class Given:
+    """A network whose estimate is the first column."""
+
+    def __init__(self):
+        self.head, self.trunk, self.loaded = self, lambda x: x[:, 0], []
+
+    def load_state_dict(self, state):
+        self.loaded.append(state)
+
+    def eval(self):
+        return self
+
+    def mean(self, outputs):
+        return outputs
+
+
+def test_a_second_training_sees_the_clusters_that_the_first_did_badly():
+    y = np.linspace(-1, 1, 200).astype(np.float32)
+    x = np.zeros((200, 3), np.float32)
+    x[:, 0] = np.where(y > 0.6, y - 0.3, y + 0.01)
+    rows, states = np.random.default_rng(1).permutation(200), [{"a": 1}, {"a": 2}]
+    folds, network = [Fold(rows[:150], rows[150:]), Fold(rows[50:], rows[:50])], Given()
+    got = _worst(network, states, Table(x), np.stack([y, y]), folds)
+    assert network.loaded == states
+    for before, after in zip(folds, got, strict=True):
+        assert set(after.train) == set(before.train[y[before.train] > 0.6])
+        np.testing.assert_array_equal(after.validate, before.validate)
+
+
+def test_the_better_of_two_trainings_is_kept_for_each_member():
+    before = Trained(["a0", "a1"], [2, 1], History([[0, 0]] * 3, [[0.5, 0.3], [0.4, 0.6], [0.9, 0.9]], [1.0] * 3))
+    after = Trained(["b0", "b1"], [2, 1], History([[0, 0]] * 2, [[0.2, 0.35], [0.39, 0.1]], [1.0] * 2))
+    got = _better(before, after)
+    assert got.states == ["b0", "a1"]
+    assert got.epochs == [5, 1]
+    assert len(got.history.train) == len(got.history.validate) == 5
+
+
+def test_a_stage_has_its_own_rate_and_epochs(problem, monkeypatch):
+    from clustermass.training import staged
+
+    inputs, y, folds, _ = problem
+    used, train = [], staged.train_members
+    monkeypatch.setattr(staged, "train_members", lambda *a, **k: used.append(a[4]) or train(*a, **k))
+    settings = dataclasses.replace(SETTINGS, epochs=2)
+    train_stages(make, "gaussian", [dataclasses.replace(OUTLIERS, epochs=1), HEAD], inputs, y, folds, settings,
+                 device=CPU)  # fmt: skip
+    assert [(s.learning_rate, s.epochs) for s in used] == [(0.01, 2), (0.003, 1), (0.01, 2)]

@@ -145,7 +145,7 @@ def _amplitudes(spectrum: BeamSpectrum | PowerSpectrum, rows: int, cols: int) ->
     """
     high, wide = _side(rows), _side(cols)
     power = spectrum.power(torus_frequencies(high, wide))
-    power *= spectrum.variance / power.mean()
+    power *= spectrum.variance / (power.mean() or 1.0)  # no power, no noise
     half = power[:, : wide // 2 + 1]
     half[:, 1:-1] *= 0.5
     amplitudes = np.repeat(np.sqrt(half * (high * wide)), 2, axis=1).astype(np.float32)

@@ -257,11 +257,12 @@ def masses_of(sample: MapSample, definition: str) -> FloatArray:
     from_to = (200.0, 500.0)
     if definition == "M500c":
         own, other, from_to = other, own, (500.0, 200.0)
-    if own is not None:
-        return np.asarray(own, np.float64)
-    if other is None:
-        return np.full(len(sample), np.nan)
-    return np.log10(convert_mass(10.0**other, from_to[1], from_to[0], sample.cosmology, sample.redshift))
+    found = np.full(len(sample), np.nan) if own is None else np.array(own, np.float64)
+    lack = ~np.isfinite(found)
+    if lack.any() and other is not None:
+        known = 10.0 ** other[lack]
+        found[lack] = np.log10(convert_mass(known, from_to[1], from_to[0], sample.cosmology, sample.redshift[lack]))
+    return found
 
 
 def radius_pixels(sample: MapSample, predicted: FloatArray, definition: str) -> FloatArray:

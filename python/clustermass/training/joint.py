@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInputError, DomainError
+from ..errors import ArrayError, BadInputError, DomainError
 from ..features.phase_space import GRID_PRESETS
 from .estimator import LearnedEstimator
 from .galaxy_inputs import GalaxyInputs
 from .inputs import digest_of
+from .map_estimator import PIXEL_TOLERANCE
 from .map_inputs import MapInputs
 from .map_preset import MapPreset
 
@@ -133,6 +134,9 @@ class JointEstimator(LearnedEstimator):
         return super().fit_folds(clusters, training_rows)
 
     def _inputs(self, clusters: Any, device: Any) -> JointInputs:
+        shape = (len(self.preset.channels), *clusters.maps.shape[2:])
+        if shape != self._shape:
+            raise ArrayError(f"{self.name!r} was trained on images of shape {self._shape}, got {shape}")
         grid, settings = GRID_PRESETS["ho2019-2d"], self.settings
         galaxies = GalaxyInputs(
             clusters.clusters, max_radius=grid.max_radius, max_velocity=grid.max_velocity, device=device,
@@ -153,6 +157,11 @@ class JointEstimator(LearnedEstimator):
             "redshift": np.asarray(clusters.redshift, np.float64),
             "pixel_angle": np.full(len(clusters), clusters.maps.pixel_angle),
         }
+
+    def _range(self, name: str, low: float, high: float) -> tuple[float, float]:
+        if name == "pixel_angle":
+            return (1 - PIXEL_TOLERANCE) * low, (1 + PIXEL_TOLERANCE) * high
+        return super()._range(name, low, high)
 
     def _extra(self) -> dict[str, Any]:
         return {"shape": list(self._shape)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArrayError, DomainError, MissingFieldError, NotFittedError
+from ..errors import ArrayError, BadInputError, DomainError, MissingFieldError, NotFittedError
 from ..models.base import true_masses
 from ..nfw import convert_mass
 from .estimator import LearnedEstimator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 Rows = NDArray[np.int64]
-_PIXEL = 0.02  #: relative difference of the sides of pixels that a network does not mind
+PIXEL_TOLERANCE = 0.02  #: relative difference of the sides of pixels that a network does not mind
 
 
 class MapEstimator(LearnedEstimator):
@@ -122,7 +122,7 @@ class MapEstimator(LearnedEstimator):
 
     def _range(self, name: str, low: float, high: float) -> tuple[float, float]:
         if name == "pixel_angle":
-            return (1 - _PIXEL) * low, (1 + _PIXEL) * high
+            return (1 - PIXEL_TOLERANCE) * low, (1 + PIXEL_TOLERANCE) * high
         return max(0.0, low - 0.02), high + 0.02
 
     def _masses(self, clusters: Any) -> NDArray[np.float64]:
@@ -136,8 +136,8 @@ class MapEstimator(LearnedEstimator):
 
 
 def true_map_masses(maps: Any, mass_definition: str) -> NDArray[np.float64]:
-    """log10 of the true masses [Msun] of a `MapSample`; M500c from M200c by a halo of mean concentration where the maps
-    do not have it.
+    """log10 of the true masses [Msun] of a `MapSample`; M500c from M200c by a halo of mean concentration for the maps
+    that do not have it.
 
     Raises
     ------
@@ -146,8 +146,13 @@ def true_map_masses(maps: Any, mass_definition: str) -> NDArray[np.float64]:
     """
     if mass_definition == "M200c":
         return true_masses(maps)
-    if maps.log10_m500c is not None and np.isfinite(maps.log10_m500c).all():
-        return np.asarray(maps.log10_m500c)
-    if maps.log10_m200c is None:
+    if maps.log10_m500c is None and maps.log10_m200c is None:
         raise MissingFieldError("maps to fit must have `log10_m500c` or `log10_m200c`, got neither")
-    return np.log10(convert_mass(10.0 ** true_masses(maps), 200.0, 500.0, maps.cosmology, maps.redshift))
+    found = np.full(len(maps), np.nan) if maps.log10_m500c is None else np.array(maps.log10_m500c)
+    lack = ~np.isfinite(found)
+    if lack.any() and maps.log10_m200c is not None:
+        m200c = 10.0 ** maps.log10_m200c[lack]
+        found[lack] = np.log10(convert_mass(m200c, 200.0, 500.0, maps.cosmology, maps.redshift[lack]))
+    if unknown := int((~np.isfinite(found)).sum()):
+        raise BadInputError(f"maps to fit must have finite masses, got {unknown} of {len(maps)} without")
+    return found

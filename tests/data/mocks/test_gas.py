@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 import clustermass as cm
+from clustermass.data.mocks.gas import _draws
 from clustermass.data.mocks.gas_particles import bodies_of, gas_particles
-from clustermass.data.mocks.gas_profiles import GasHaloes, density_shape, gas_fraction, pressure_shape, tabulate
+from clustermass.data.mocks.gas_profiles import (
+    GasHaloes,
+    density_shape,
+    gas_fraction,
+    gas_haloes,
+    pressure_shape,
+    tabulate,
+)
 from clustermass.data.mocks.near import NearLines
 from clustermass.data.mocks.universe.galaxies import draw_satellites, make_galaxy_model
 from clustermass.data.mocks.universe.linear import nonlinear_mass
@@ -193,3 +201,54 @@ def test_only_universes_made_here_can_be_painted(tmp_path, box):
         cm.GasPainter(tmp_path / "other.hdf5")
     with pytest.raises(DomainError, match="heaviest halo"):
         cm.GasPainter(box, min_mass=1e17)
+
+
+def test_m500c_and_r500c_are_those_of_the_concentration_of_each_halo(painter):
+    """NFW: M500 / M200 = m(c R500 / R200) / m(c), and 500 critical densities within R500."""
+    hosts, epoch = painter.structure.hosts, SETTINGS.epoch
+    c, x = hosts.concentration, hosts.concentration * painter.r500c / hosts.r200c
+    share = (np.log1p(x) - x / (1 + x)) / (np.log1p(c) - c / (1 + c))
+    np.testing.assert_allclose(painter.m500c, share * hosts.m200c, rtol=1e-3)
+    density = painter.m500c / (4 / 3 * np.pi * painter.r500c**3)
+    np.testing.assert_allclose(density / (500 * epoch.critical_density), 1.0, rtol=1e-3)
+    assert painter.header.scale_factor * (1 + painter.header.redshift) == pytest.approx(1.0)
+    assert painter.header.redshift == SETTINGS.redshift > 0
+
+
+def test_gas_scatters_by_the_seed_and_merging_haloes_are_disturbed(painter):
+    n, clumps = painter.structure.n, painter.structure.clumps
+    cool, normal, _ = _draws(SETTINGS.seed, n)
+    want = gas_haloes(painter.m500c, painter.r500c, clumps.share > 0, SETTINGS.epoch, cool, normal)
+    for name in ("family", "fraction", "heat", "core"):
+        np.testing.assert_array_equal(getattr(painter.gas.haloes, name), getattr(want, name))
+    np.testing.assert_array_equal(painter.gas.haloes.family == 2, clumps.share > 0)
+    for one, other in zip(_draws(1, 5), _draws(2, 5), strict=True):
+        assert (one != other).all()
+    for one, more in zip(_draws(1, 5), _draws(1, 3000), strict=True):
+        np.testing.assert_array_equal(one, more[:, :5] if one.ndim == 2 else more[:5])
+
+
+def test_every_galaxy_is_painted_once_where_it_is(painter):
+    """Those of the universe, and centrals of painted haloes as extended ones in their stead."""
+    galaxies, n = painter.universe.galaxies, painter.structure.n
+    listed = galaxies.is_central & (galaxies.host < n)
+    whole = painter._stars.sum() + galaxies.stellar_mass[listed].sum()
+    assert whole == pytest.approx(galaxies.stellar_mass.sum())
+    assert (galaxies.is_central & (galaxies.host >= n)).any(), "centrals of haloes without gas"
+    place = painter.universe.haloes.positions[:1]
+    stars = painter.paint(place, np.array([[0.0, 0, 1]]), np.array([3.0]), 20.0).particles["stars"]
+    where = {tuple(p): m for p, m in zip(galaxies.positions, galaxies.stellar_mass, strict=True)}
+    known = [
+        (where[tuple(p)], m) for p, m in zip(stars["positions"], stars["masses"], strict=True) if tuple(p) in where
+    ]
+    assert len(known) > 20
+    np.testing.assert_array_equal(*np.transpose(known))
+
+
+def test_gas_reaches_lines_that_pass_far_outside(painter):
+    place = painter.universe.haloes.positions[:1] + np.array([4.0 * painter.r500c[0], 0, 0])
+    gas = painter.paint(place % painter.universe.box_size, np.array([[0.0, 0, 1]]), np.array([0.1]), 1.0).particles
+    first = painter.universe.haloes.positions[0]
+    away = gas["gas"]["positions"] - first
+    away -= painter.universe.box_size * np.round(away / painter.universe.box_size)
+    assert (np.linalg.norm(away, axis=1) < painter.r500c[0]).sum() > 1000
