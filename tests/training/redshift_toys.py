@@ -6,16 +6,19 @@ from clustermass.models.registry import make_estimator
 from clustermass.training.map_estimator import MapEstimator
 
 
-def untrained_bins(bins=(0, 1), pixels=24, gain=3.0):
-    """The preset "deepplanck" with a network in some of its bins; the weights of the first layer are `gain` times as
-    large as they start, so that masses depend on the image."""
+def untrained_bins(images=None, bins=(0, 1), pixels=24, gain=3.0):
+    """The preset "deepplanck" with a network in some of its bins, scaled to images; the weights of the first layer are
+    `gain` times as large as they start, so that masses depend on the image."""
     model = make_estimator("deepplanck", device="cpu")
     for number in bins:
         part = MapEstimator("deepplanck", device="cpu")
         part._shape = (1, pixels, pixels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
-            state = part._network().state_dict()
+            network = part._network()
+            if images is not None:
+                network.trunk.fit_scale(torch.as_tensor(images))
+            state = network.state_dict()
         first = next(k for k, v in state.items() if v.ndim > 1)
         state[first] = gain * state[first]
         part._state = {k: v.numpy() for k, v in state.items()}

@@ -114,7 +114,8 @@ def explain_maps(
     model : estimator of maps
         With `mass_function`, such as a fitted `MapEstimator`.
     sample : MapSample
-        With the channels of the model; ideal maps are observed first as the model does it.
+        With the channels of the model; ideal maps are observed first as the model does it. Maps without an estimate,
+        such as those at redshifts that a model with bins of redshift has no network for, are left out.
     bins : int
         Of log10 mass, of equal width between the lightest and the heaviest.
     per_bin : int
@@ -135,7 +136,7 @@ def explain_maps(
     Raises
     ------
     BadInputError, DomainError
-        If there are no maps, or a setting makes no sense.
+        If there are no maps or no estimates, or a setting makes no sense.
 
     Notes
     -----
@@ -151,6 +152,12 @@ def explain_maps(
     mass_of, sample = model.mass_function(device), model.observed(sample)
     with torch.no_grad():
         predicted = _in_parts(mass_of, sample, device)
+    kept = np.flatnonzero(np.isfinite(predicted))
+    if kept.size == 0:
+        raise BadInputError(
+            f"`sample` must hold a map that {model.name!r} has an estimate of, got none of {len(sample)}"
+        )
+    n_sample, sample, predicted = len(sample), sample.only(kept), predicted[kept]
     true = masses_of(sample, model.mass_definition)
     known = np.where(np.isfinite(true), true, predicted)
     edges = np.linspace(known.min() - 1e-9, known.max() + 1e-9, bins + 1)
@@ -166,11 +173,12 @@ def explain_maps(
         for k in range(bins)
     ]  # fmt: skip
     return MapExplanation(
-        model.name, model.mass_definition, sample.channels, rows, sample.host_id[rows], sample.view[rows],
+        model.name, model.mass_definition, sample.channels, kept[rows], sample.host_id[rows], sample.view[rows],
         sample.redshift[rows], true[rows], predicted[rows], np.array([one["empty"] for one in found]),
         radius_pixels(sample, predicted, model.mass_definition)[rows], of_bin, edges, np.array(example, np.int64),
         sample.images[rows], maps,
-        {"bins": bins, "per_bin": per_bin, "sigma": sigma, "iterations": iterations, "n_sample": len(sample)},
+        {"bins": bins, "per_bin": per_bin, "sigma": sigma, "iterations": iterations, "n_sample": n_sample,
+         "n_without_estimate": n_sample - len(sample)},
     )  # fmt: skip
 
 

@@ -180,13 +180,17 @@ def draw_profiles(found: MapExplanation, profiles: list[Row]) -> Any:
                 times = _TIMES.get(name, 1.0)
                 mean, error = (times * np.array([r[key] for r in own], np.float64) for key in ("mean", "error"))
                 low, high = found.edges[k : k + 2]
-                place.errorbar(middle, mean, np.nan_to_num(error), color=LINES[k % len(LINES)], lw=1.4, marker="o",
-                               ms=2.5, elinewidth=0.8, label=f"{low:.2f} to {high:.2f}")  # fmt: skip
+                there = np.isfinite(mean)  # wide pixels leave rings without one
+                place.errorbar(
+                    middle[there], mean[there], np.nan_to_num(error[there]), color=LINES[k % len(LINES)], lw=1.4,
+                    marker="o", ms=2.5, elinewidth=0.8, label=f"{low:.2f} to {high:.2f}",
+                )  # fmt: skip
             if i == 0:
                 place.set_title(_TITLES[name], fontsize=8.5)
             if j == 0:
                 place.set_ylabel(channel.replace("_", " "), fontsize=9)
             place.tick_params(labelsize=7.5)
+            place.yaxis.get_offset_text().set_fontsize(6.5)
             place.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("distance from the centre [$R_{200c}$]; dashed: 0.15 and 1", fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -89,7 +89,9 @@ def write_explanation(
 
 def sentences(found: MapExplanation, regions: list[Row], correlations: list[Row]) -> list[str]:
     """What the numbers say, in words: where the estimate comes from, and what core and ring are worth."""
-    said = []
+    lost, said = found.settings.get("n_without_estimate", 0), []
+    if lost:
+        said.append(f"{lost:,} of {found.settings['n_sample']:,} maps are left out: the model has no estimate of them.")
     for channel in found.channels:
         own = [r for r in regions if (r["method"], r["channel"]) == ("integrated", channel) and r["n"]]
         if not own:
@@ -97,11 +99,15 @@ def sentences(found: MapExplanation, regions: list[Row], correlations: list[Row]
             continue
         core, area = _weighted([r for r in own if r["region"] == "core"])
         ring, ring_area = _weighted([r for r in own if r["region"] == "ring"])
-        said.append(
-            f"{channel}: {100 * core:.0f} % of the absolute integrated gradients lie inside 0.15 R200c "
-            f"({100 * area:.0f} % of the pixels) and {100 * ring:.0f} % between there and R200c "
-            f"({100 * ring_area:.0f} %)."
-        )
+        text, words = f"{channel}: ", "% of the absolute integrated gradients lie inside"
+        if area > 0:
+            text += (
+                f"{100 * core:.0f} {words} 0.15 R200c ({100 * area:.0f} % of the pixels) and {100 * ring:.0f} % "
+                f"between there and R200c ({100 * ring_area:.0f} %)."
+            )
+        else:  # wide pixels, or far clusters
+            text += f"{100 * ring:.0f} {words} R200c ({100 * ring_area:.0f} % of the pixels; none inside 0.15 R200c)."
+        said.append(text)
     for k, name in ((0, "lightest"), (found.edges.size - 2, "heaviest")):
         here = found.bin == k
         if here.any():
@@ -114,11 +120,13 @@ def sentences(found: MapExplanation, regions: list[Row], correlations: list[Row]
         by = {r["region"]: r for r in correlations if r["channel"] == channel}
         if by:
             core, ring = by["core"]["published"], by["ring"]["published"]
+            values = [by[region]["correlation"] for region in ("core", "ring")]
             text = (
                 f"{channel}: the sum of the pixels inside 0.15 R200c correlates with the true mass by "
-                f"{by['core']['correlation']:.2f}, that of the ring from there to R200c by "
-                f"{by['ring']['correlation']:.2f}"
+                f"{values[0]:.2f}, that of the ring from there to R200c by {values[1]:.2f}"
             )
+            if np.isnan(values[0]):
+                text = f"{channel}: the sum of the pixels inside R200c correlates with the true mass by {values[1]:.2f}"
             end = "" if np.isnan(core) else f" (published: {core:.2f} and {ring:.2f})"
             said.append(f"{text}{end}.")
     return said

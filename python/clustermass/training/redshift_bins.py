@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from ..models.joint_density import JointDensityPosterior
 from ..models.posterior import FLAGS, MassPosterior
 from .estimator import GRID, MARGIN
 from .map_estimator import MapEstimator
+
+if TYPE_CHECKING:
+    import torch
 
 Rows = NDArray[np.int64]
 MASS_BIN = 0.1  #: dex of log10 M_CNN, in which runs are compared
@@ -107,11 +110,21 @@ class RedshiftBins(MapEstimator):
             density[rows] = [np.interp(grid, got.grid, own, left=0.0, right=0.0) for own in got.density]
         return MassPosterior.from_density(grid, density, self.mass_definition, flags=flags)
 
-    def mass_function(self, device: str = "cpu") -> Any:
-        """Of the only bin that was trained; see `MapEstimator.mass_function`."""
-        if len(self._parts) != 1:
-            raise DomainError(f"{self.name!r} has {len(self._parts)} networks; take one of `parts`")
-        return next(iter(self._parts.values())).mass_function(device)
+    def mass_function(self, device: str = "cpu") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """As `MapEstimator.mass_function`, each image by the network of its bin; NaN where there is none."""
+        if not self._parts:
+            raise NotFittedError(f"estimator {self.name!r} must be fitted before it predicts")
+        functions = {bounds: part.mass_function(device) for bounds, part in self.parts.items()}
+
+        def masses(images: torch.Tensor, redshift: torch.Tensor) -> torch.Tensor:
+            found = images.new_full((len(images),), np.nan)
+            for (low, high), of in functions.items():
+                (rows,) = ((redshift > low) & (redshift <= high)).nonzero(as_tuple=True)
+                if rows.numel():
+                    found = found.index_copy(0, rows, of(images[rows], redshift[rows]))
+            return found
+
+        return masses
 
     @property
     def image_shape(self) -> tuple[int, int]:
