@@ -115,6 +115,24 @@ def test_a_page_of_maps_alone_and_beside_galaxies(folder, monkeypatch):
     assert text.index("Masses from galaxies") < text.index("Masses from maps")
 
 
+def test_a_network_on_galaxies_and_maps_stands_beside_those_on_maps(folder):
+    """It has the same maps, and no tables of robustness."""
+    item = of_maps("joint-posterior", 0.05)
+    inputs = [{"sha256": "g", "name": "clusters.hdf5"}, {"sha256": "m", "name": "maps.h5"}]
+    table = replace(item.predictions, kind="joint", richness=np.full(len(item.predictions), 40))
+    place = folder / "predictions" / "joint-posterior-maps.hdf5"
+    write_predictions(place, replace(table, record={"inputs": inputs}))
+    text = write_report(folder, n_bootstrap=20)[0].read_text()
+    assert "Masses from galaxies" not in text
+    assert "joint-posterior sees the galaxies of the same views too." in text
+    rows = read_csv(folder / "maps.csv")
+    assert [r["estimator"] for r in rows] == ["yan-compton-y", "yan-stars", "joint-posterior"]
+    assert rows[-1]["sigma_dex"] == pytest.approx(0.05, rel=0.1)
+    write_predictions(place, replace(table, record={"inputs": [inputs[0], {"sha256": "other"}]}))
+    with pytest.raises(FileFormatError, match="different catalogues"):
+        read_folder(folder)
+
+
 def test_maps_of_two_files_are_not_compared(folder):
     table = replace(of_maps("map-resnet").predictions, record={"inputs": [{"sha256": "other"}]})
     write_predictions(folder / "predictions" / "map-resnet-maps.hdf5", table)

@@ -83,7 +83,7 @@ def _grids(report: dict[str, Any]) -> Iterator[Line]:
 
 def _predictions(report: dict[str, Any]) -> Iterator[Line]:
     lost = f", {report['without_estimate']:,} without an estimate" if report["without_estimate"] else ""
-    on = "maps" if report["observations"] == "maps" else f"{report['observations']} observations"
+    on = {"maps": "maps", "joint": "galaxies and maps"}.get(kind := report["observations"], f"{kind} observations")
     yield "estimator", f"{report['estimator']}, on {on}"
     yield "rows", f"{report['rows']:,}{_of_clusters(report)} in {report['folds']} folds{lost}"
     yield "", f"{report['test_rows']:,} test rows, {report['with_interval']:,} rows with an interval"

@@ -14,7 +14,7 @@ from ..evaluation.predictions import Predictions, read_predictions
 from ..evaluation.robustness import SubsampleTable, VelocityErrorTable
 
 PREDICTIONS = "predictions"
-MAPS = "maps"  #: kind of predictions that were made from images
+MAPS, JOINT = "maps", "joint"  #: kinds of predictions that were made from images, and from galaxies and images
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def predictions_path(folder: Path, estimator: str, kind: str) -> Path:
 
 
 def read_evaluated(path: Path) -> Evaluated:
-    """One file of predictions, with its tables of robustness; maps have none."""
+    """One file of predictions, with its tables of robustness; those that saw maps have none."""
     predictions, extra = read_predictions(path)
-    if predictions.kind == MAPS:
+    if predictions.kind in (MAPS, JOINT):
         return Evaluated(path, predictions, SubsampleTable.empty(), VelocityErrorTable.empty())
     try:
         return Evaluated(
@@ -66,20 +66,20 @@ def read_folder(folder: Path) -> list[Evaluated]:
     first: dict[str, Evaluated] = {}
     for item in found:
         kind = item.predictions.kind
-        other = first.setdefault("galaxies" if kind in ("pure", "contaminated") else kind, item)
+        other = first.setdefault("maps" if kind in (MAPS, JOINT) else "galaxies", item)
         if input_hash(item) != input_hash(other):
             raise FileFormatError(
                 f"{item.path} and {other.path} were made from different catalogues: evaluate one of them again, or "
                 "use another folder"
             )
-    kinds = {"pure": 0, "contaminated": 1, MAPS: 2}
-    return sorted(found, key=lambda item: (kinds.get(item.predictions.kind, 3), item.predictions.estimator))
+    kinds = {"pure": 0, "contaminated": 1, MAPS: 2, JOINT: 3}
+    return sorted(found, key=lambda item: (kinds.get(item.predictions.kind, 4), item.predictions.estimator))
 
 
 def input_hash(item: Evaluated) -> str:
-    """SHA-256 of the catalogue that predictions were made from."""
+    """SHA-256 of the catalogue that predictions were made from; of the maps where there are galaxies and maps."""
     inputs = item.predictions.record.get("inputs") or [{}]
-    return str(inputs[0].get("sha256", ""))
+    return str(inputs[-1 if item.predictions.kind == JOINT else 0].get("sha256", ""))
 
 
 def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:

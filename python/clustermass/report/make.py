@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import diagnostics, figures, map_figures, map_page, page, tables
-from .folder import MAPS, Evaluated, read_folder, write_json
+from .folder import JOINT, MAPS, Evaluated, read_folder, write_json
 from .interlopers import Surroundings, interloper_rows
 
 
@@ -59,8 +59,8 @@ def write_report(
     FileNotFoundError, FileFormatError, MissingDependencyError, OSError
     """
     items, notes = read_folder(folder), notes or {}
-    galaxies = [item for item in items if item.predictions.kind != MAPS]
-    maps = [item for item in items if item.predictions.kind == MAPS]
+    galaxies = [item for item in items if item.predictions.kind not in (MAPS, JOINT)]
+    maps = [item for item in items if item.predictions.kind in (MAPS, JOINT)]
     sections, shown, drawn = [], {}, []
     if galaxies:
         summaries = tables.summarise(galaxies, n_bootstrap=n_bootstrap, seed=seed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import FileFormatError
 from . import map_tables
-from .folder import Evaluated, write_json
+from .folder import JOINT, Evaluated, write_json
 from .map_tables import MAP_RANGE, PUBLISHED_MAPS, REDSHIFT_EDGES, Row
 from .notes import to_html
 from .page import cell, figure, order_table
@@ -58,6 +58,7 @@ def map_section(
         f"M_true [Msun] &lt; {MAP_RANGE[1]:g}, each map predicted by a network that never saw its cluster. The rms is "
         "that about the mean. Errors are of a bootstrap by cluster.</p>",
         _summary(tables["maps"]),
+        _joint(tables["maps"]),
         order_table(tables["map_order"], "rms_percent", "rms [%]", 1),
         *(
             f"<h4>{html.escape(row['estimator'])}</h4>{to_html(notes[row['estimator']])}"
@@ -87,6 +88,13 @@ def _summary(rows: Sequence[Row]) -> str:
             known = [f"{log:.3f} &plusmn; {log_error:.3f}", f"{bias:.1f} &plusmn; {bias_error:.1f}", f"{rms:.1f}", ""]
             lines.append(_line(["published", "", "", *known], "published"))
     return f"{_table(heads, lines)}<p>Published: {html.escape(map_tables.YAN)}, BAHAMAS.</p>"
+
+
+def _joint(rows: Sequence[Row]) -> str:
+    """Which estimators of the table see more than maps."""
+    names = [html.escape(row["estimator"]) for row in rows if row["kind"] == JOINT]
+    see = "sees" if len(names) == 1 else "see"
+    return f"<p>{', '.join(names)} {see} the galaxies of the same views too.</p>" if names else ""
 
 
 def _by_redshift(rows: Sequence[Row]) -> str:

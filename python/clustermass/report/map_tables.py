@@ -54,8 +54,8 @@ def map_rows(items: Sequence[Evaluated], *, n_bootstrap: int = 1000, seed: int =
         errors = _errors(table, here, n_bootstrap, seed)
         known = PUBLISHED_MAPS.get(table.estimator, (np.nan,) * 5)
         rows.append(
-            {"estimator": table.estimator, "mass_definition": table.mass_definition, "n_maps": int(here.sum()),
-             "n_clusters": int(np.unique(table.host_id[here]).size)}
+            {"estimator": table.estimator, "kind": table.kind, "mass_definition": table.mass_definition,
+             "n_maps": int(here.sum()), "n_clusters": int(np.unique(table.host_id[here]).size)}
             | values | {f"{name}_error": errors[name] for name in _COLUMNS}
             | {"published_mean_log_dex": known[0], "published_bias_percent": known[2], "published_bias_error": known[3],
                "published_rms_percent": known[4]}
