@@ -96,6 +96,8 @@ def test_redshifts_are_those_of_the_maps_and_the_rest_that_of_the_galaxies():
 
 def test_batches_of_both_have_the_same_rows_and_step():
     class Half:
+        at_once = 3
+
         def batch(self, rows, flip, key=None):
             self.asked = rows, flip, key
             return (self,)

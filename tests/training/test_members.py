@@ -15,7 +15,7 @@ def network():
 
 @pytest.mark.parametrize("at_once", [6, 4, 1])
 def test_members_with_convolutions_have_the_gradients_of_networks_alone(monkeypatch, at_once):
-    monkeypatch.setattr("clustermass.training.members._PIXELS", 25 * at_once)
+    monkeypatch.setattr("clustermass.training.members.CACHED_PIXELS", 25 * at_once)
     seeds, prepared = [4, 9], []
     members = Members(network, seeds, torch.device("cpu"), lambda net, number: prepared.append((net, number)))
     assert [number for _, number in prepared] == [0, 1]

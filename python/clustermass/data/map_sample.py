@@ -16,6 +16,7 @@ from ..errors import ArrayError, DomainError, MissingFieldError
 from .maps_file import MapSet, read_maps
 from .splits import assign_folds, assign_splits
 
+CACHED_PIXELS = 300_000  #: of images that go through a network together on a CPU, so that its caches hold their layers
 _SHARED = ("channels", "pixel_angle", "cosmology", "is_ideal", "source")
 
 

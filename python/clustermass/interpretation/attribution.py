@@ -6,19 +6,20 @@ channels to log10 masses (n,), and treat each image for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
+from ..data.map_sample import CACHED_PIXELS
 from ..errors import DomainError
 
 MassOf = Callable[[torch.Tensor], torch.Tensor]
 MASK_SIGMA = 5.0  #: pixels, Yan et al. 2020; they call it 1.25 arcmin, but their pixels are 10 arcsec: 0.83 arcmin
 STEPS = 64  #: of the integral of integrated gradients
-BATCH = 128  #: images in one pass
+_ON_GPU = 128  # images in one pass
 
 
-def input_gradients(mass_of: MassOf, images: torch.Tensor, *, batch: int = BATCH) -> torch.Tensor:
+def input_gradients(mass_of: MassOf, images: torch.Tensor, *, batch: int | None = None) -> torch.Tensor:
     """Saliency: how much log10 mass changes with each pixel (Simonyan et al. 2014, arXiv:1312.6034).
 
     Parameters
@@ -27,8 +28,8 @@ def input_gradients(mass_of: MassOf, images: torch.Tensor, *, batch: int = BATCH
         See the head of this file.
     images : Tensor
         Shape (n, channel, row, column).
-    batch : int
-        Images in one pass.
+    batch : int, optional
+        Images in one pass; default as many as the caches of a CPU hold, 128 on a GPU.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def input_gradients(mass_of: MassOf, images: torch.Tensor, *, batch: int = BATCH
     """
     _check(images)
     found = []
-    for part in torch.split(images, batch):
+    for part in torch.split(images, images_at_once(images.shape, images.device, batch)):
         with torch.enable_grad():
             leaf = part.detach().clone().requires_grad_(True)
             (gradient,) = torch.autograd.grad(mass_of(leaf).sum(), leaf)
@@ -52,7 +53,7 @@ def input_gradients(mass_of: MassOf, images: torch.Tensor, *, batch: int = BATCH
 
 
 def deep_dream(
-    mass_of: MassOf, images: torch.Tensor, *, iterations: int = 2, step: float = 0.01, batch: int = BATCH
+    mass_of: MassOf, images: torch.Tensor, *, iterations: int = 2, step: float = 0.01, batch: int | None = None
 ) -> torch.Tensor:
     """Change of images that raises the mass: gradient ascent on the image (Yan et al. 2020, eq. 12).
 
@@ -101,7 +102,7 @@ def integrated_gradients(
     baseline: torch.Tensor | None = None,
     *,
     steps: int = STEPS,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> torch.Tensor:
     """What each pixel adds to log10 mass on the way from a baseline (Sundararajan et al. 2017, arXiv:1703.01365).
 
@@ -141,12 +142,14 @@ def integrated_gradients(
     return found
 
 
-def _mean_gradient(mass_of: MassOf, images: torch.Tensor, batch: int) -> torch.Tensor:
+def _mean_gradient(mass_of: MassOf, images: torch.Tensor, batch: int | None) -> torch.Tensor:
     """Mean over images in float64: nothing but sums decides how well attributions add up."""
     return input_gradients(mass_of, images, batch=batch).double().mean(0).to(images.dtype)
 
 
-def occlusion(mass_of: MassOf, images: torch.Tensor, *, sigma: float = MASK_SIGMA, batch: int = BATCH) -> torch.Tensor:
+def occlusion(
+    mass_of: MassOf, images: torch.Tensor, *, sigma: float = MASK_SIGMA, batch: int | None = None
+) -> torch.Tensor:
     """Change of log10 mass when a Gaussian mask hides the surroundings of each pixel in turn (Yan et al. 2020, eq. 13).
 
     Mask_ij = 1 - exp(-((i - a)^2 + (j - b)^2) / 2 sigma^2) for all pixels (a, b), on all channels at once. Below zero
@@ -158,8 +161,8 @@ def occlusion(mass_of: MassOf, images: torch.Tensor, *, sigma: float = MASK_SIGM
         As for `input_gradients`.
     sigma : float
         Pixels.
-    batch : int
-        Masked images in one pass: memory is that of `batch` images in the network.
+    batch : int, optional
+        Masked images in one pass: memory is that of `batch` images in the network. Default as for `input_gradients`.
 
     Returns
     -------
@@ -183,14 +186,22 @@ def occlusion(mass_of: MassOf, images: torch.Tensor, *, sigma: float = MASK_SIGM
     n, _, rows, columns = images.shape
     across = _hidden(rows, sigma, images), _hidden(columns, sigma, images)
     found = torch.empty(n, rows * columns, dtype=images.dtype, device=images.device)
+    most = images_at_once(images.shape, images.device, batch)
     with torch.no_grad():
-        plain = torch.cat([mass_of(part) for part in torch.split(images, batch)]) if n else images.new_empty(0)
+        plain = torch.cat([mass_of(part) for part in torch.split(images, most)]) if n else images.new_empty(0)
         places = torch.arange(rows * columns, device=images.device)
         for k in range(n):
-            for part in torch.split(places, batch):
+            for part in torch.split(places, most):
                 hidden = across[0][part // columns][:, :, None] * across[1][part % columns][:, None, :]
                 found[k, part] = mass_of(images[k] * (1.0 - hidden)[:, None]) - plain[k]
     return found.reshape(n, rows, columns)
+
+
+def images_at_once(shape: Sequence[int], device: torch.device | str, batch: int | None = None) -> int:
+    """Images of a shape (n, channel, row, column) to put through a network together: `batch` where that is given."""
+    if batch is not None:
+        return batch
+    return max(1, CACHED_PIXELS // (shape[2] * shape[3])) if torch.device(device).type == "cpu" else _ON_GPU
 
 
 def _hidden(size: int, sigma: float, like: torch.Tensor) -> torch.Tensor:

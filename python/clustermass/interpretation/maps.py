@@ -186,11 +186,11 @@ def _in_parts(mass_of: Callable[[Any, Any], Any], sample: MapSample, device: str
     """Estimates of all maps."""
     import torch
 
-    from .attribution import BATCH
+    from .attribution import images_at_once
 
-    parts = []
-    for low in range(0, len(sample), BATCH):
-        here = slice(low, low + BATCH)
+    parts, most = [], images_at_once(sample.images.shape, device)
+    for low in range(0, len(sample), most):
+        here = slice(low, low + most)
         images = torch.as_tensor(sample.images[here]).to(device)
         parts.append(mass_of(images, _redshifts(sample, here, device)).double().cpu().numpy())
     return np.concatenate(parts)

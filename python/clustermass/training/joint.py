@@ -101,10 +101,8 @@ def join_samples(clusters: Any, maps: Any) -> JointSample:
 class JointInputs:
     """Batches for a `JointNetwork`: those of `GalaxyInputs`, and those of `MapInputs`."""
 
-    at_once = MapInputs.at_once
-
     def __init__(self, galaxies: GalaxyInputs, maps: MapInputs) -> None:
-        self.galaxies, self.maps = galaxies, maps
+        self.galaxies, self.maps, self.at_once = galaxies, maps, maps.at_once
 
     def batch(self, rows: Rows, flip: NDArray[np.bool_], key: int | None = None) -> tuple[torch.Tensor, ...]:
         """Of both, for the same rows."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _validate as check
+from ..data.map_sample import CACHED_PIXELS
 from ..errors import ArrayError
 from .checkpoint import fingerprint_of
 from .map_preset import AUGMENTATIONS, MapPreset
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 Rows = NDArray[np.int64]
+_ON_GPU = 512  # images in one pass
 _VIEW_BITS = 16
 _DRAW = 2**31  #: draws of noise in training begin above those of prediction
 
@@ -49,8 +51,6 @@ class MapInputs:
     Cost: 0.1 ms a map of 120 x 120 without a telescope.
     """
 
-    at_once = 64
-
     def __init__(
         self, maps: Any, preset: MapPreset, *, seed: int, device: torch.device | str, n_threads: int = 1
     ) -> None:
@@ -58,6 +58,8 @@ class MapInputs:
         check.choice(preset.augment, "augment", AUGMENTATIONS)
         chosen = maps.select(preset.channels)
         self.images = chosen.images
+        pixels = self.images.shape[2] * self.images.shape[3]
+        self.at_once = max(1, CACHED_PIXELS // pixels) if str(device).startswith("cpu") else _ON_GPU
         self.redshift = np.asarray(chosen.redshift, np.float64)
         self.items = np.asarray(chosen.host_id, np.int64) << _VIEW_BITS | np.asarray(chosen.view, np.int64)
         self.telescope = None

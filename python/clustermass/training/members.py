@@ -16,8 +16,9 @@ from torch import nn
 from torch.func import functional_call, stack_module_state
 from torch.overrides import TorchFunctionMode
 
+from ..data.map_sample import CACHED_PIXELS
+
 State = dict[str, torch.Tensor]
-_PIXELS = 200_000  # of images whose gradients are found together on a CPU: what lies between layers stays in its caches
 
 
 class Members:
@@ -140,7 +141,7 @@ class Members:
         most = n
         if self._sees_images and self.device.type == "cpu":
             pixels = max(v.shape[-2] * v.shape[-1] for v in inputs if v.ndim >= 3)
-            most = max(1, _PIXELS // pixels)
+            most = max(1, CACHED_PIXELS // pixels)
         return [slice(low, low + most) for low in range(0, n, most)]
 
     def _inputs_of(self, inputs: tuple[torch.Tensor, ...], member: int) -> list[torch.Tensor]:
