@@ -106,7 +106,7 @@ class RedshiftBins(MapEstimator):
         density = np.full((flags.size, GRID), np.nan)
         for rows, got in found.values():
             assert got.grid is not None  # networks that give no points give densities
-            assert got.density is not None
+            assert got.density is not None  # nor without the other
             density[rows] = [np.interp(grid, got.grid, own, left=0.0, right=0.0) for own in got.density]
         return MassPosterior.from_density(grid, density, self.mass_definition, flags=flags)
 
