@@ -161,7 +161,8 @@ def _say_maps(preset: str, table: Any) -> None:
     own = linear_summary(table.log10_mass[rows], table.log10_true[rows], n_bootstrap=0, groups=table.host_id[rows])
     print("M_pred / M_true - 1, 13.25 < log10 M200c [Msun] < 14.5, held-out clusters")
     print(f"{preset}: {own.n:,d} maps of {np.unique(table.host_id[rows]).size:,d} hosts in "
-          f"{np.unique(table.fold).size} folds, bias {100 * own.bias:+.1f} %, rms {100 * own.rms:.1f} %")  # fmt: skip
+          f"{np.unique(table.fold).size} folds, bias {100 * own.bias:+.1f} %, "
+          f"rms about it {100 * np.sqrt(own.rms**2 - own.bias**2):.1f} %")  # fmt: skip
 
 
 def _say(args: argparse.Namespace, folder: Path, preset: str, clusters: Any, table: Any) -> None:
