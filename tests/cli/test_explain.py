@@ -24,6 +24,12 @@ def test_a_model_that_reads_no_maps_is_refused(tmp_path, capsys):
     assert not (tmp_path / "why").exists()
 
 
+def test_a_network_on_galaxies_and_maps_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("clustermass.models.store.load_estimator", lambda path: make_estimator("joint-posterior"))
+    assert main.run(["explain", "joint.safetensors", "maps.h5", "--out", str(tmp_path / "why")]) == 2
+    assert "not both; joint-posterior reads" in capsys.readouterr().err
+
+
 def test_a_network_on_galaxies_is_explained_by_its_galaxies(tmp_path, capsys):
     from clustermass.report.tables import read_csv
     from tests.evaluation.toys import write_catalogue

@@ -45,11 +45,14 @@ def execute(args: argparse.Namespace) -> int:
     for name in ("bins", "clusters", "iterations"):
         check.integer(getattr(args, name), f"--{name}", low=1)
     estimator: Any = load_estimator(args.model)
-    if "maps" in estimator.inputs:
+    if hasattr(estimator, "mass_function"):
         return _explain_maps(args, estimator)
     if hasattr(estimator, "_grid_preset"):
         return _explain_galaxies(args, estimator)
-    raise DomainError(f"clustermass explain knows networks that read maps or galaxies; {estimator.name} reads neither")
+    raise DomainError(
+        f"clustermass explain knows networks that read maps or galaxies, not both; {estimator.name} reads "
+        f"{', '.join(estimator.inputs)}"
+    )
 
 
 def _explain_galaxies(args: argparse.Namespace, estimator: Any) -> int:
