@@ -45,8 +45,8 @@ ROWS = {
 }
 HEADER = (
     "estimator", "sees", "mass", "n_train", "n_test", "mean_dex", "scatter_dex", "error_over", "n_quoted",
-    "bias_percent", "rms_percent", "published_bias_percent", "published_rms_percent", "validation_mse_dex2",
-    "published_mse_dex2", "half_width_dex", "inside_68", "cpu_minutes",
+    "bias_percent", "rms_percent", "half_68_percent", "published_bias_percent", "published_rms_percent",
+    "validation_mse_dex2", "published_mse_dex2", "half_width_dex", "inside_68", "cpu_minutes",
 )  # fmt: skip
 
 
@@ -91,6 +91,7 @@ def row_of(name, record, columns):
     else:
         errors, rows = quoted(columns, over)
         found |= {"n_quoted": int(rows.sum()), "bias_percent": errors.mean(), "rms_percent": errors.std()}
+        found["half_68_percent"] = 0.5 * np.diff(np.percentile(errors, [16, 84]))[0]
         found |= dict(zip(("published_bias_percent", "published_rms_percent"), published, strict=False))
     return [_text(found.get(key, "")) for key in HEADER]
 
