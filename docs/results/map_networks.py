@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ ROWS = {
     "dp2": ("deepplanck", "Planck-like y, z 0.1-0.2", "estimate", (1, 15)),
     "dp3": ("deepplanck", "Planck-like y, z 0.2-0.4", "estimate", (-1, 13)),
     "dp4": ("deepplanck", "Planck-like y, z 0.4-1", "estimate", (-2, 15)),
+    "dp4h": ("deepplanck", "the same, heavy clusters", "estimate", (-2, 15)),
     "dpc1": ("deepplanck-clean", "y, z to 0.1", "estimate", (-3, 14)),
     "dpc2": ("deepplanck-clean", "y, z 0.1-0.2", "estimate", (-1, 12)),
     "dpc3": ("deepplanck-clean", "y, z 0.2-0.4", "estimate", (-1, 8)),
@@ -100,6 +102,16 @@ def _text(value):
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
+def about(name, record):
+    """The record without its losses, and the command that makes it."""
+    files = [known["name"] for known in record["inputs"]]
+    words = [record["estimator"], f"{name}.csv", "--maps", files[0]]
+    words += ["--clusters", files[1]] if len(files) > 1 else []
+    words += ["--with", json.dumps(record["with"])]
+    kept = {key: value for key, value in record.items() if key not in ("history", "command")}
+    return {"command": "python docs/results/one_fold.py " + shlex.join(words), **kept}
+
+
 def draw(files):
     """Estimates against the truth, one panel a network."""
     columns = 5
@@ -135,7 +147,7 @@ def main() -> None:
     lines = [row_of(name, *known) for name, known in files.items()]
     with (HERE / "map_networks.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([HEADER, *lines])
-    records = {name: record | {"history": None} for name, (record, _) in files.items()}
+    records = {name: about(name, record) for name, (record, _) in files.items()}
     (HERE / "map_networks.json").write_text(json.dumps(records, indent=1) + "\n")
     for line in lines:
         print(", ".join(f"{k} {v}" for k, v in zip(HEADER, line, strict=True) if v))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 
 import numpy as np
@@ -46,12 +45,12 @@ def main() -> None:
     seen = sample.only(test)
     found = fitted.predict(seen)
     truth = getattr(seen, f"log10_{fitted.mass_definition.lower()}")
+    known = getattr(sample, f"log10_{fitted.mass_definition.lower()}")[train]
     record = {
-        "estimator": args.estimator, "with": given, "command": " ".join(["python", *sys.argv]),
+        "estimator": args.estimator, "with": given,
         "inputs": hash_files([path for path in (args.maps, args.clusters) if path]), "version": cm.__version__,
         "mass": f"log10 {fitted.mass_definition} [Msun]", "n_train": len(train), "n_test": len(test),
-        "range": [float(getattr(sample, f"log10_{fitted.mass_definition.lower()}")[train].min()),
-                  float(getattr(sample, f"log10_{fitted.mass_definition.lower()}")[train].max())],
+        "range": [float(known.min()), float(known.max())],
         "seconds": round(time.monotonic() - start), "cpu_seconds": round(time.process_time() - cpu),
         "history": history(fitted),
     }  # fmt: skip
