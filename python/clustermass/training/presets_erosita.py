@@ -50,22 +50,29 @@ PRESETS = (
     replace(_CNN, name="erosita-outliers", stages=(Stage("outliers", 60, 1e-4),)),
     replace(_CNN, name="erosita-gaussian", options={"head": "gaussian"}, stages=(Stage("head", 100, 1e-3),)),
     _preset("krippendorf-2024", source="Krippendorf et al. 2024, A&A 682, A132", settings=_PUBLISHED,
-            network="krippendorf", options={"head": "gaussian"}, max_turn=math.pi),
+            network="krippendorf", options={"head": "gaussian", "transform": "asinh"}, max_turn=math.pi),
 )  # fmt: skip
 
 
 def _make_erosita(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
     from ..models.networks.erosita import ErositaCNN
-    from ..models.networks.scaled import ScaledImages
 
-    return ScaledImages(ErositaCNN(channels=cells[0], pixels=cells[1], outputs=outputs, **options), cells[0])
+    return _scaled(ErositaCNN, outputs, cells, options)
 
 
 def _make_krippendorf(outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
     from ..models.networks.erosita import KrippendorfCNN
+
+    return _scaled(KrippendorfCNN, outputs, cells, options)
+
+
+def _scaled(make: Any, outputs: int, cells: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
+    """Neither source says how counts are scaled."""
     from ..models.networks.scaled import ScaledImages
 
-    return ScaledImages(KrippendorfCNN(channels=cells[0], pixels=cells[1], outputs=outputs, **options), cells[0])
+    own = {name: value for name, value in options.items() if name != "transform"}
+    network = make(channels=cells[0], pixels=cells[1], outputs=outputs, **own)
+    return ScaledImages(network, cells[0], options.get("transform", "standard"))
 
 
 NETWORKS: dict[str, MakeNetwork] = {"erosita": _make_erosita, "krippendorf": _make_krippendorf}
