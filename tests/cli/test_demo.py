@@ -74,7 +74,7 @@ def test_maps_of_the_same_clusters_join_the_page(story, capsys):
     shown = capsys.readouterr().out
     assert shown.count("finished before") == 2  # universe and clusters
     maps = read_map_sample(story / "maps.h5")
-    clusters = read_clusters(story / "clusters.hdf5", "pure")
+    clusters = read_clusters(story / "clusters.hdf5", "contaminated")
     assert set(maps.host_id.tolist()) <= set(clusters.host_id.tolist())
     (row,) = read_csv(story / "report" / "maps.csv")
     assert row["estimator"] == "yan-compton-y"

@@ -324,7 +324,10 @@ class LearnedEstimator(Estimator):
             network.load_state_dict({k: torch.as_tensor(np.array(v)) for k, v in self._state.items()})
         except RuntimeError as exc:
             raise FileFormatError(f"weights do not fit {self.name!r}: {exc}") from exc
-        return network.to(memory_format=torch.channels_last).eval()
+        for weight in network.parameters():
+            if weight.ndim == 4:  # filters of images
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        return network.eval()
 
     def _outputs(self, network: Any, source: Inputs, rows: Rows) -> list[Any]:
         """What comes out of the network, on the host, some clusters at a time; again for each pass of dropout."""

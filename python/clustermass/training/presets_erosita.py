@@ -50,7 +50,7 @@ PRESETS = (
     replace(_CNN, name="erosita-outliers", stages=(Stage("outliers", 60, 1e-4),)),
     replace(_CNN, name="erosita-gaussian", options={"head": "gaussian"}, stages=(Stage("head", 100, 1e-3),)),
     _preset("krippendorf-2024", source="Krippendorf et al. 2024, A&A 682, A132", settings=_PUBLISHED,
-            network="krippendorf", options={"head": "gaussian"}, max_turn=math.pi),
+            network="krippendorf", options={"head": "gaussian", "transform": "asinh"}, augment="square"),
 )  # fmt: skip
 
 
